@@ -62,7 +62,7 @@ func (r *Run) drawBackStill(c *canvas) {
 	c.rect(backPanel, 0, 0.55, cardHeight, t.Accent)
 	c.round((backPanel-backSymbol-1.6)/2, 2.6, backSymbol+1.6, backSymbol+1.6, 1.6, white)
 	mid := backPanel / 2
-	c.textMid(mid, 45.2, style{condBold, 8.5}, t.OnPrimary, phraseGenuine)
+	c.textMid(mid, 45.2, style{condBold, 8.5}, t.OnPrimary, phraseCheck)
 	y := 48.4
 	for _, l := range c.rep.wrap(style{cond, 5.75}, phraseOffline, backPanel-5) {
 		c.textMid(mid, y, style{cond, 5.75}, t.OnPrimary, l)

@@ -50,7 +50,7 @@ func (r *Run) letter(s Sheet) ([][]furniture, error) {
 	words := []para{
 		{spans: []span{{true, phraseNumber + cl.Place.String()}}, color: r.theme.Primary.onWhite(), plus: 3},
 		{spans: []span{{false, phraseEdited + edited(cl.IssuedAt)}}, color: quiet},
-		{spans: []span{{true, phraseGenuine + "."}, {false, " " + phraseOffline}, {true, " " + phraseNoLink}}, color: ink, gap: 1.2},
+		{spans: []span{{true, phraseCheck + "."}, {false, " " + phraseOffline}, {true, " " + phraseNoLink}}, color: ink, gap: 1.2},
 	}
 	words = append(words, phoneParas(s.Insurer, 1.2)...)
 	if fl = r.rep.setFlow(words, letterSymbol, sym.y-1.5-top, 8); fl == nil {

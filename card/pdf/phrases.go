@@ -16,7 +16,7 @@ const (
 	phraseBase    = "Taux en % de la base de remboursement, Sécurité sociale incluse."
 	phraseNoLink  = "Ce code ne contient aucun lien : il n’ouvre jamais de page web."
 	phraseHolds   = "Il contient exactement ce qui est imprimé, sans numéro de Sécurité sociale."
-	phraseGenuine = "Carte authentique"
+	phraseCheck   = "Carte à vérifier au comptoir"
 	phraseOffline = "Code signé, vérifiable hors connexion."
 	phrasePros    = "Professionnels de santé : "
 	phraseMembers = "Assurés : "

@@ -90,7 +90,7 @@ func TestTextIsTheClaims(t *testing.T) {
 		has("conventions", strings.Join(cl.Conventions, " "))
 		has("number", "Carte n° "+cl.Place.String())
 		has("validity", "du "+cl.ValidFrom().French()+" au "+cl.ValidTo().French())
-		for _, label := range []string{"N° AMC", "Type conv.", "CSR", "N° adhérent", "Période de validité", "Sécurité sociale incluse", "n’ouvre jamais de page web", "Carte authentique"} {
+		for _, label := range []string{"N° AMC", "Type conv.", "CSR", "N° adhérent", "Période de validité", "Sécurité sociale incluse", "n’ouvre jamais de page web", "Carte à vérifier au comptoir"} {
 			has("label", label)
 		}
 		has("insurer", s.Insurer.Name)
