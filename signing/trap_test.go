@@ -1,0 +1,109 @@
+// This file shows that no token makes anyone open a connection: a listener that every URL points to sees none.
+
+package signing_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sceau/signing"
+)
+
+func TestNoTokenOpensAConnection(t *testing.T) {
+	trap, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trap.Close()
+	var caught atomic.Int32
+	go func() {
+		for {
+			c, err := trap.Accept()
+			if err != nil {
+				return
+			}
+			caught.Add(1)
+			c.Close()
+		}
+	}()
+
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := signing.NewSigner("tp-card-1", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := signer.Public()
+	url := "http://" + trap.Addr().String() + "/keys"
+	for _, extra := range []string{
+		`"jku":"%s"`, `"x5u":"%s"`, `"jku":"%s","x5u":"%[1]s"`, `"jwk":{"kty":"EC","x5u":"%s"}`, `"url":"%s"`,
+		`"crit":["jku"],"jku":"%s"`, `"JKU":"%s"`,
+	} {
+		header := strings.TrimSuffix(signing.Header("tp-card-1", public.KID), "}") + "," + fmt.Sprintf(extra, url) + "}"
+		refuse(t, public, sign(t, key, header))
+	}
+	// As kid and typ, too, and in a JWK.
+	refuse(t, public, sign(t, key, signing.Header("tp-card-1", url)))
+	refuse(t, public, sign(t, key, signing.Header(signing.Kind(url), public.KID)))
+	jwk := strings.TrimSuffix(string(public.JWK()), "}") + `,"x5u":"` + url + `"}`
+	if _, err := signing.ParseJWK([]byte(jwk)); err == nil {
+		t.Error("a JWK with a link is taken")
+	}
+	time.Sleep(50 * time.Millisecond)
+	if n := caught.Load(); n != 0 {
+		t.Fatalf("%d connections", n)
+	}
+	// The trap works.
+	c, err := net.Dial("tcp", trap.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	for range 100 {
+		if caught.Load() == 1 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the trap catches nothing, so the test proves nothing")
+}
+
+func refuse(t *testing.T, key *signing.PublicKey, token string) {
+	t.Helper()
+	if _, err := key.Open("tp-card-1", token); signing.CodeOf(err) == "" || signing.CodeOf(err) == "signature_mismatch" {
+		t.Errorf("%v", err)
+	}
+	if _, err := signing.SplitCompact(token); err == nil {
+		t.Error("split took it")
+	}
+}
+
+// sign makes a rightly signed token with that header.
+func sign(t *testing.T, key *ecdsa.PrivateKey, header string) string {
+	t.Helper()
+	enc := base64.RawURLEncoding
+	input := enc.EncodeToString([]byte(header)) + "." + enc.EncodeToString([]byte("payload"))
+	digest := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := key.Params().N
+	if s.Cmp(new(big.Int).Rsh(n, 1)) > 0 {
+		s.Sub(n, s)
+	}
+	sig := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	return input + "." + enc.EncodeToString(sig)
+}
