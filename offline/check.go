@@ -1,0 +1,266 @@
+// The verdict, step by step: text, issuer, signature, clock, calendar, status page, domain, age of the list.
+
+package offline
+
+import (
+	"errors"
+	"time"
+
+	"sceau/card"
+	"sceau/card/status"
+	"sceau/rights"
+	"sceau/signing"
+)
+
+// Check answers q from facts. It never fails: what can't be decided is a verdict of status Unknown.
+func Check(facts Facts, q Query) Verdict {
+	v := Verdict{Care: q.Care, Domain: q.Domain}
+	if v.Care == 0 {
+		v.Care = rights.DateAt(q.Now)
+	}
+	u, err := card.Parse(q.Text)
+	if err != nil {
+		if errors.Is(err, card.ErrUnreadable) {
+			return v.say(Unreadable, err)
+		}
+		return v.say(Malformed, err)
+	}
+	if reason, err := v.authenticate(facts, u); reason != "" {
+		return v.say(reason, err)
+	}
+	return v.judge(facts, q)
+}
+
+// authenticate turns the unverified card into a verified one, or names the reason why not.
+func (v *Verdict) authenticate(facts Facts, u *card.Unverified) (Reason, error) {
+	iss, err := facts.Issuer(u.IssuerUnsafe().Key())
+	if errors.Is(err, ErrUnknownIssuer) {
+		return v.foreignKey(facts, u, UnknownIssuer, err)
+	}
+	if err != nil {
+		return FactsUnreadable, err
+	}
+	key, err := iss.Keys.Lookup(u.KID())
+	if err != nil {
+		return v.foreignKey(facts, u, UnknownKey, err)
+	}
+	c, err := u.Verify(key)
+	if err != nil {
+		return refusal(err), err
+	}
+	v.Card, v.Issuer = c, iss
+	return "", nil
+}
+
+// foreignKey looks for the insurer that really owns the key, so that a card signed by A in the name of B is refused as
+// such, and not taken for the card of an issuer that is merely unknown here.
+func (v *Verdict) foreignKey(facts Facts, u *card.Unverified, otherwise Reason, cause error) (Reason, error) {
+	owner, err := facts.OwnerOf(u.KID())
+	if errors.Is(err, ErrUnknownIssuer) {
+		return otherwise, cause
+	}
+	if err != nil {
+		return FactsUnreadable, err
+	}
+	iss, err := facts.Issuer(owner)
+	if err != nil {
+		return FactsUnreadable, err
+	}
+	key, err := iss.Keys.Lookup(u.KID())
+	if err != nil {
+		return otherwise, cause
+	}
+	if _, err = u.Verify(key); err == nil {
+		// The owner of the key and the issuer named on the card differ, so Verify can't have accepted it.
+		return FactsUnreadable, errors.New("offline: key owner and issuer disagree")
+	}
+	return refusal(err), err
+}
+
+func refusal(err error) Reason {
+	switch {
+	case errors.Is(err, card.ErrWrongInsurer):
+		return WrongInsurer
+	case errors.Is(err, card.ErrKeyWindow):
+		return KeyWindow
+	case errors.Is(err, card.ErrKeyDead):
+		return KeyDead
+	case errors.Is(err, card.ErrKeyListed):
+		return KeyListed
+	case errors.Is(err, signing.ErrBadSignature):
+		return BadSignature
+	case errors.Is(err, signing.ErrUnknownKey):
+		return UnknownKey
+	}
+	return Malformed
+}
+
+// judge weighs an authentic card.
+func (v *Verdict) judge(facts Facts, q Query) Verdict {
+	claims := v.Card.Claims()
+	v.people(claims, q.Domain)
+
+	floor := v.Issuer.Published
+	if iat := time.Unix(claims.IssuedAt, 0); iat.After(floor) {
+		floor = iat
+	}
+	if q.Now.Before(floor.Add(-ClockTolerance)) {
+		return v.say(ClockWrong, nil)
+	}
+	if q.Person < 0 || q.Person > len(v.People) {
+		return v.say(NotListed, nil)
+	}
+	if reason := v.calendar(claims, q.Person); reason != "" {
+		return v.say(reason, nil)
+	}
+
+	place := v.Card.Place()
+	page, err := facts.Page(claims.Issuer.Key(), place.List)
+	if errors.Is(err, ErrNoPage) {
+		return v.say(ListMissing, nil)
+	}
+	if err != nil {
+		return v.say(FactsUnreadable, err)
+	}
+	v.List = &List{List: place.List, Revision: page.Revision(), Published: v.Issuer.Published,
+		Age: max(0, q.Now.Sub(v.Issuer.Published))}
+
+	state := page.At(place.Index, v.Care)
+	if reason := ended(state); reason != "" {
+		v.Since = state.From
+		return v.say(reason, nil)
+	}
+	reason := v.coverage(q)
+	if StatusOf(reason) == Refused || StatusOf(reason) == Unknown {
+		return v.say(reason, nil)
+	}
+	return v.say(v.freshness(q, reason, state), nil)
+}
+
+// people lists the beneficiaries with what the card gives them on the date of care.
+func (v *Verdict) people(claims card.Claims, domain string) {
+	v.People = make([]Person, len(claims.People))
+	for i, p := range claims.People {
+		covered := within(v.Care, p.From, p.To)
+		person := Person{Number: i + 1, Person: p, Covered: covered}
+		if domain != "" {
+			value, ok := claims.Value(i, domain)
+			person.Value = value
+			person.Covered = covered && ok && value.Kind != rights.None
+		}
+		v.People[i] = person
+	}
+}
+
+// within says whether day lies in [from, to], either end open when 0.
+func within(day, from, to rights.Date) bool {
+	return (from == 0 || day >= from) && (to == 0 || day <= to)
+}
+
+// calendar compares the date of care with the card's days, then with the chosen beneficiary's own.
+func (v *Verdict) calendar(claims card.Claims, person int) Reason {
+	from, to := claims.ValidFrom(), claims.ValidTo()
+	if person > 0 {
+		p := claims.People[person-1]
+		from = max(from, p.From)
+		if p.To != 0 {
+			to = min(to, p.To)
+		}
+	}
+	switch {
+	case v.Care < from:
+		v.Since = from
+		return NotYet
+	case v.Care > to:
+		v.Since = to
+		return Expired
+	}
+	return ""
+}
+
+func ended(s status.State) Reason {
+	switch s.Kind {
+	case status.Void:
+		return Revoked
+	case status.Replaced:
+		return Replaced
+	case status.Suspended:
+		return Suspended
+	}
+	return ""
+}
+
+// coverage answers for the domain. Without one, the card alone is judged.
+func (v *Verdict) coverage(q Query) Reason {
+	if q.Domain == "" {
+		return OK
+	}
+	asked := v.People
+	if q.Person > 0 {
+		asked = v.People[q.Person-1 : q.Person]
+	}
+	covered, request := 0, false
+	for _, p := range asked {
+		if p.Covered {
+			covered++
+			request = request || p.Value.Kind == rights.PEC
+		}
+	}
+	switch {
+	case covered == 0:
+		if _, known := v.Issuer.Codes.Domain(q.Domain, v.Care); !known && !v.mentions(q.Domain) {
+			return UnknownDomain
+		}
+		return NotCovered
+	case covered < len(asked):
+		// "Open" would be wrong for one of them, and "refused" for another.
+		return ChoosePerson
+	case request:
+		return OKPEC
+	}
+	return OK
+}
+
+// mentions says whether the card has a column for the domain, whatever its value.
+func (v *Verdict) mentions(domain string) bool {
+	for _, g := range v.Card.Claims().Guarantees {
+		for _, d := range g.Values {
+			if d.Domain == domain {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// freshness weighs the age of the list against the limits of the outage policy, and makes the payment promise.
+func (v *Verdict) freshness(q Query, reason Reason, state status.State) Reason {
+	limits := v.Issuer.Insurer.Outage.For(q.Domain)
+	refuse := time.Duration(limits.RefuseHours) * time.Hour
+	reserve := time.Duration(limits.ReserveHours) * time.Hour
+	if v.List.Age > refuse {
+		return ListTooOld
+	}
+	v.Pay = &Payment{Until: v.Issuer.Published.Add(refuse), Euros: limits.PayableEuros}
+	switch {
+	case reason == ChoosePerson:
+		return ChoosePerson
+	case v.List.Age > reserve || q.Now.After(v.Issuer.Expires):
+		return StaleList
+	case state.Ended():
+		v.Since = state.EndFrom
+		if reason == OK {
+			return BeforeEnd
+		}
+	}
+	return reason
+}
+
+// say closes the verdict with its reason.
+func (v *Verdict) say(r Reason, err error) Verdict {
+	v.Reason, v.Status = r, StatusOf(r)
+	if err != nil {
+		v.Detail = signing.CodeOf(err)
+	}
+	return *v
+}

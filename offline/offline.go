@@ -1,0 +1,89 @@
+// Package offline is the counter's core: Check says, from signed facts alone, whether the rights of a card are open.
+// It opens no file and no connection, reads no clock and holds no private key.
+package offline
+
+import (
+	"errors"
+	"time"
+
+	"sceau/card"
+	"sceau/card/status"
+	"sceau/rights"
+	"sceau/signing"
+)
+
+// ErrUnknownIssuer means that no followed repository speaks for this N° AMC.
+var ErrUnknownIssuer = errors.New("offline: unknown issuer")
+
+// ErrNoPage means that the counter holds no status page for this list: nothing may be said of its cards.
+var ErrNoPage = errors.New("offline: no status page for this list")
+
+// Facts is what a counter has verified and kept. Everything it returns was signed by the operator's repository.
+type Facts interface {
+	// Issuer returns the facts of the insurer with this AMC key, or ErrUnknownIssuer. Any other error means that
+	// what was stored can't be believed any more, and the verdict is then "unknown".
+	Issuer(key string) (*Issuer, error)
+	// Page returns the status page of one list of that insurer, or ErrNoPage.
+	Page(key string, list uint32) (*status.Page, error)
+	// OwnerOf returns the AMC key of the insurer whose card key has this kid, or ErrUnknownIssuer. It may be slow:
+	// it is asked only when the insurer named by a card doesn't know the key that signed it.
+	OwnerOf(kid string) (string, error)
+}
+
+// Issuer is one insurer as its repository describes it.
+type Issuer struct {
+	Insurer   *card.Insurer
+	Keys      *signing.Keyring
+	Codes     *rights.Codes
+	Published time.Time // signed time of the repository's newest publication: the date of the list
+	Expires   time.Time // after this instant the counter never goes green
+}
+
+// Query is one question at the counter.
+type Query struct {
+	Text   string      // code text or compact JWS, already repaired
+	Domain string      // domain code such as "PHAR"; empty asks for the card alone
+	Person int         // 1 to 12, the place of the beneficiary on the card; 0 asks for the household
+	Care   rights.Date // date of care; 0 means today in Paris at Now
+	Now    time.Time   // the counter's clock
+}
+
+// ClockTolerance is how far the counter's clock may lag behind the newest signed time before it is called wrong.
+const ClockTolerance = 10 * time.Minute
+
+// Verdict answers a Query. Card is nil unless the signature held.
+type Verdict struct {
+	Status Status
+	Reason Reason
+	Detail string // code of the refusal underneath, e.g. "crc_mismatch"; empty when there is none
+	Care   rights.Date
+	Domain string
+	Card   *card.Card
+	People []Person
+	Since  rights.Date // day that the reason speaks of (end, suspension, first or last day), or 0
+	List   *List       // nil when no list was consulted
+	Pay    *Payment    // nil unless a payment promise applies
+	Issuer *Issuer     // nil while the issuer is unknown
+}
+
+// Person is one beneficiary of the card, as seen from the question.
+type Person struct {
+	Number  int // 1 to 12
+	Person  card.Person
+	Covered bool             // insured on the date of care, and for the domain when one was asked
+	Value   rights.Guarantee // value for the domain asked; zero otherwise
+}
+
+// List says on which status page the verdict relies.
+type List struct {
+	List      uint32
+	Revision  uint64
+	Published time.Time
+	Age       time.Duration // counter's clock minus Published, never negative
+}
+
+// Payment is what the outage policy promises for care verified with this list.
+type Payment struct {
+	Until time.Time // the promise ends when the list reaches its refuse limit
+	Euros int       // highest AMC share promised; 0 means that no ceiling is set
+}

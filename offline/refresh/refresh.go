@@ -1,0 +1,295 @@
+// Package refresh brings a counter up to date: it follows a repository from any source, takes the changes of a list where
+// they are shorter than the whole page, and hands everything over at once. A source that fails or lies changes nothing.
+package refresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sceau/card"
+	"sceau/card/status"
+	"sceau/rights"
+	"sceau/signing/trust"
+)
+
+// Families of errors; those of package trust come through as they are.
+var (
+	// ErrOtherRoot: the source carries another repository than the one expected. Nothing was followed.
+	ErrOtherRoot = errors.New("refresh: the source carries another root")
+	// ErrContent: signed, but not what it should be: an unreadable page, facts of another insurer, a list that lost an
+	// entry. Only the operator can mend it; the last good state stays.
+	ErrContent = errors.New("refresh: signed content not acceptable")
+)
+
+// Shelf is where the counter keeps what it verified.
+type Shelf interface {
+	// Held returns the state kept of the repository with that root fingerprint and a reader of its verified targets, or
+	// nil and nil when it isn't followed. An error means that what is kept can't be believed any more.
+	Held(fingerprint string) (*trust.Trusted, func(path string) ([]byte, error), error)
+	// Replace stores the new state with exactly these targets: all of it, durably, or nothing.
+	Replace(ctx context.Context, root []byte, t *trust.Trusted, targets map[string][]byte) error
+}
+
+// Options of one sync.
+type Options struct {
+	Root string           // expected fingerprint, as shown; "" accepts a new repository and reports it
+	Now  func() time.Time // the counter's clock
+}
+
+// Report says what a sync did.
+type Report struct {
+	Fingerprint string
+	New         bool // the repository wasn't followed before: show the fingerprint
+	Changed     bool
+	Published   time.Time
+	Insurers    int
+	Lists       int
+	Files       int   // read from the source, metadata included
+	Bytes       int64 // read from the source
+	ByChanges   int   // lists brought up to date by their changes alone
+}
+
+// Sync brings the repository that src carries up to date on shelf.
+func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report, error) {
+	root, fingerprint, err := trust.FetchRoot(ctx, src)
+	if err != nil {
+		return Report{}, err
+	}
+	if o.Root != "" && !trust.SameFingerprint(o.Root, fingerprint) {
+		return Report{}, fmt.Errorf("%w: %s", ErrOtherRoot, fingerprint)
+	}
+	report := Report{Fingerprint: fingerprint}
+	current, held, err := shelf.Held(fingerprint)
+	report.New = current == nil && err == nil
+	var floor time.Time
+	if current != nil {
+		floor = current.Published()
+		_, err = current.Metadata()
+	}
+	if err != nil {
+		// What is kept is damaged: begin again from the pinned root, whose bytes the fingerprint vouches for.
+		current = nil
+	}
+	r := &run{held: held, targets: map[string][]byte{}}
+	next, did, err := trust.Refresh(ctx, src, trust.RefreshOptions{Current: current, Root: root, Now: o.Now(), Want: r.take})
+	if err != nil {
+		return report, err
+	}
+	if next.Published().Before(floor) {
+		return report, fmt.Errorf("%w: published %s", trust.ErrRollback, next.Published().Format(time.RFC3339))
+	}
+	report.Published, report.Insurers = next.Published(), len(next.Insurers())
+	report.Lists, report.ByChanges = r.lists, r.byChanges
+	report.Files, report.Bytes = did.Files+1, did.Bytes+int64(len(root))
+	report.Changed = did.Changed
+	if !report.Changed && r.fetched == 0 {
+		return report, nil
+	}
+	return report, shelf.Replace(ctx, root, next, r.targets)
+}
+
+// run gathers the targets of one new state.
+type run struct {
+	held      func(path string) ([]byte, error) // nil when nothing is
+	targets   map[string][]byte
+	lists     int
+	byChanges int
+	fetched   int // targets that weren't held, or were damaged
+}
+
+// take gathers every target that a counter needs, from what it holds where the hash is the same, else from the source.
+func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path string) ([]byte, error)) error {
+	fetch := func(path string) ([]byte, error) {
+		r.fetched++
+		return source(path)
+	}
+	for _, key := range append([]string{""}, t.Insurers()...) {
+		infos, err := t.Targets(key)
+		if err != nil {
+			return err
+		}
+		byPath := map[string]trust.Info{}
+		for _, info := range infos {
+			byPath[info.Path] = info
+		}
+		for _, info := range infos {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := r.takeOne(key, info, byPath, fetch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) takeOne(key string, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
+	name := strings.TrimPrefix(info.Path, "amc/"+key+"/")
+	list, isPage := strings.CutPrefix(name, "status/")
+	switch {
+	case key == "" && info.Path == "codes.json":
+		return r.takeChecked(info, fetch, func(b []byte) error { _, err := rights.ParseCodes(b); return err })
+	case name == "issuer.json":
+		return r.takeChecked(info, fetch, func(b []byte) error {
+			i, err := card.ParseInsurer(b)
+			if err == nil && i.AMC.Key() != key {
+				err = errors.New("facts of another insurer")
+			}
+			return err
+		})
+	case isPage && !strings.Contains(list, "."):
+		r.lists++
+		return r.takePage(key, list, info, all, fetch)
+	}
+	return nil // changes, digests of a stolen key: fetched when they are needed
+}
+
+// takeChecked keeps a target whose content check accepts.
+func (r *run) takeChecked(info trust.Info, fetch func(path string) ([]byte, error), check func([]byte) error) error {
+	b, ok := r.unchanged(info)
+	if !ok {
+		var err error
+		if b, err = fetch(info.Path); err != nil {
+			return err
+		}
+		if err := check(b); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
+		}
+	}
+	r.targets[info.Path] = b
+	return nil
+}
+
+func (r *run) unchanged(info trust.Info) ([]byte, bool) {
+	if r.held == nil {
+		return nil, false
+	}
+	b, err := r.held(info.Path)
+	if err != nil || info.Check(b) != nil {
+		return nil, false
+	}
+	return b, true
+}
+
+// takePage brings one list up to date.
+func (r *run) takePage(key, list string, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
+	if b, ok := r.unchanged(info); ok {
+		r.targets[info.Path] = b
+		return nil
+	}
+	number, err := strconv.ParseUint(list, 10, 31)
+	if err != nil {
+		return fmt.Errorf("%w: %s: not a list number", ErrContent, info.Path)
+	}
+	old := r.heldPage(info.Path)
+	if old != nil {
+		if b, ok := applyChanges(old, info, all, fetch); ok {
+			r.targets[info.Path] = b
+			r.byChanges++
+			return nil
+		}
+	}
+	b, err := fetch(info.Path)
+	if err != nil {
+		return err
+	}
+	page, err := status.Decode(b)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
+	}
+	if page.Issuer() != key || page.List() != uint32(number) {
+		return fmt.Errorf("%w: %s holds another list", ErrContent, info.Path)
+	}
+	if old != nil {
+		if err := status.Follows(old, page); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
+		}
+	}
+	r.targets[info.Path] = b
+	return nil
+}
+
+func (r *run) heldPage(path string) *status.Page {
+	if r.held == nil {
+		return nil
+	}
+	b, err := r.held(path)
+	if err != nil {
+		return nil
+	}
+	p, err := status.Decode(b)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// applyChanges follows the changes from the revision held to the one signed, when their files are there and together
+// shorter than the page. Whatever goes wrong, the whole page is the answer: the result must hash to what was signed.
+func applyChanges(old *status.Page, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) ([]byte, bool) {
+	chain, ok := chainOf(old.Revision(), info, all)
+	if !ok {
+		return nil, false
+	}
+	page := old
+	for _, path := range chain {
+		b, err := fetch(path)
+		if err != nil {
+			return nil, false
+		}
+		changes, err := status.DecodeChanges(b)
+		if err != nil {
+			return nil, false
+		}
+		if page, err = changes.Apply(page); err != nil {
+			return nil, false
+		}
+	}
+	b := page.Encode()
+	if info.Check(b) != nil {
+		return nil, false
+	}
+	return b, true
+}
+
+// maxChain bounds the number of change files that one list may take: each costs a request.
+const maxChain = 32
+
+// chainOf names the change files "<list>.<from>-<to>" that lead from revision held to the newest.
+func chainOf(held uint64, info trust.Info, all map[string]trust.Info) ([]string, bool) {
+	next := map[uint64]trust.Info{}
+	to := map[uint64]uint64{}
+	newest := held
+	for path, change := range all {
+		span, ok := strings.CutPrefix(path, info.Path+".")
+		if !ok {
+			continue
+		}
+		a, b, ok := strings.Cut(span, "-")
+		from, err1 := strconv.ParseUint(a, 10, 63)
+		until, err2 := strconv.ParseUint(b, 10, 63)
+		if !ok || err1 != nil || err2 != nil || until <= from {
+			continue
+		}
+		newest = max(newest, until)
+		if until > to[from] { // the longest step from here
+			next[from], to[from] = change, until
+		}
+	}
+	var chain []string
+	var length int64
+	for at := held; at != newest; at = to[at] {
+		step, ok := next[at]
+		length += step.Length
+		if !ok || len(chain) == maxChain || length >= info.Length {
+			return nil, false
+		}
+		chain = append(chain, step.Path)
+	}
+	return chain, len(chain) > 0
+}
