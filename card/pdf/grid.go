@@ -80,35 +80,32 @@ func newTable(c *card.Claims, rep *repertoire) *table {
 	return t
 }
 
-// addBlocks lists the groups of the claims, then whoever is in none of them.
+// addBlocks turns the claims, which list people by value, into rows of values by person, and lets people with the same
+// row share one. Blocks are in the order of their first person.
 func (t *table) addBlocks(c *card.Claims) {
-	covered := make([]bool, len(c.People))
-	for _, g := range c.Guarantees {
-		b := block{people: g.People, cells: make([]cell, len(t.domains))}
-		for i := range b.cells {
-			b.cells[i] = cell{all: "-", value: "-"}
+	rows := make([][]cell, len(c.People))
+	for p := range rows {
+		rows[p] = make([]cell, len(t.domains))
+		for i := range rows[p] {
+			rows[p][i] = cell{all: "-", value: "-"}
 		}
+	}
+	for _, g := range c.Guarantees {
 		for _, v := range g.Values {
 			i, _ := slices.BinarySearch(t.domains, v.Domain)
-			b.cells[i] = newCell(v.Value)
-		}
-		for _, p := range g.People {
-			covered[p] = true
-		}
-		t.blocks = append(t.blocks, b)
-	}
-	var none []int
-	for p, ok := range covered {
-		if !ok {
-			none = append(none, p)
+			shown := newCell(v.Value)
+			for _, p := range g.People {
+				rows[p][i] = shown
+			}
 		}
 	}
-	if none != nil {
-		b := block{people: none, cells: make([]cell, len(t.domains))}
-		for i := range b.cells {
-			b.cells[i] = cell{all: "-", value: "-"}
+	for p, row := range rows {
+		same := slices.IndexFunc(t.blocks, func(b block) bool { return slices.Equal(b.cells, row) })
+		if same < 0 {
+			t.blocks = append(t.blocks, block{people: []int{p}, cells: row})
+			continue
 		}
-		t.blocks = append(t.blocks, b)
+		t.blocks[same].people = append(t.blocks[same].people, p)
 	}
 }
 

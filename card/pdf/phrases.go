@@ -28,13 +28,14 @@ const separator = "\u00a0·"
 // valueKey explains the signs of the grid that the card uses.
 func valueKey(c *card.Claims) []span {
 	var has [rights.Amount + 1]bool
-	missing := false
+	pairs := 0
 	for _, g := range c.Guarantees {
 		for _, v := range g.Values {
 			has[v.Value.Kind] = true
 		}
-		missing = missing || len(g.Values) != len(c.Guarantees[0].Values)
+		pairs += len(g.People) * len(g.Values)
 	}
+	missing := pairs < len(c.People)*len(c.Domains())
 	var out []span
 	add := func(sign, means string) {
 		if out != nil {
