@@ -1,0 +1,360 @@
+// Publish: the next version of the trust repository, as files that any web server, share or stick can carry.
+
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sceau/card/register"
+	"sceau/card/status"
+	"sceau/rights"
+	"sceau/signing"
+	"sceau/signing/trust"
+)
+
+// keepChanges is how many single-step changes of a list stay published: with one publication an hour, a counter that
+// synchronises daily always finds its way without the whole page.
+const keepChanges = 32
+
+// keepPublications is how many publications back superseded files stay in the register, for mirrors that are behind.
+const keepPublications = 64
+
+// Lifetime of a Token Status List: other verifiers ask again after the ttl and refuse it after exp.
+const (
+	tokenListLife = 7 * 24 * time.Hour
+	tokenListTTL  = 12 * 60 * 60
+)
+
+// PublishReport says what was published.
+type PublishReport struct {
+	Version  int64        // of timestamp.json
+	At       time.Time    // the published time that counters see
+	Events   int          // newly published
+	Lists    []ListChange // lists with a new page
+	Files    []string     // written, in order
+	Bytes    int64        // of those
+	Warnings []string     // roles near their expiry whose key was not at hand
+}
+
+// ListChange is a list with a new page.
+type ListChange struct {
+	Insurer  string
+	List     uint32
+	Revision uint64
+	Events   int // new on this page
+	Entries  int // in all
+}
+
+// edition is one publication in the making, from one committed state of the register.
+type edition struct {
+	last     register.Publication
+	repo     *trust.Repo
+	current  *trust.Trusted
+	insurers map[string]register.Insurer
+	lists    []register.List
+	pages    map[uint32]*status.Page // nil for a list never published
+	pending  map[uint32][]register.Event
+
+	next   map[uint32]*status.Page
+	tokens []register.NewFile
+}
+
+// Publish puts every pending event on its list's page, and makes and stores the next version of the repository. Without
+// news it still renews snapshot and timestamp, and with them the date that counters show. now is what counters will read as
+// the date of their list; the zero time means the issuer's clock. What is stored is what a counter's own code has verified.
+//
+// ErrConcurrent: another publisher was faster, nothing is stored, publish again. ErrClock: now is before the last
+// publication. ErrNoOfflineKeys: an issuer.json or a delegation changed and Offline is nil.
+func (s *Issuer) Publish(ctx context.Context, now time.Time) (*PublishReport, error) {
+	if now.IsZero() {
+		now = s.now()
+	}
+	now = now.UTC().Truncate(time.Second)
+	e, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.Before(e.last.At) {
+		return nil, fmt.Errorf("%w: %s is before %s", ErrClock, now.Format(time.RFC3339), e.last.At.Format(time.RFC3339))
+	}
+	if err := s.edit(e, now); err != nil {
+		return nil, err
+	}
+	files, err := e.repo.Commit(now, s.signers)
+	switch {
+	case errors.Is(err, trust.ErrClockBackwards):
+		return nil, fmt.Errorf("%w: %w", ErrClock, err)
+	case err != nil:
+		return nil, fmt.Errorf("issuer: publish: %w", err)
+	}
+	return s.keep(ctx, e, now, files)
+}
+
+// read takes the state of the register that will be published.
+func (s *Issuer) read(ctx context.Context) (*edition, error) {
+	e := &edition{insurers: map[string]register.Insurer{}, pages: map[uint32]*status.Page{}, pending: map[uint32][]register.Event{},
+		next: map[uint32]*status.Page{}}
+	err := s.Store.View(ctx, func(tx register.Tx) (err error) {
+		if e.last, err = tx.LastPublication(); err != nil {
+			return err
+		}
+		all, err := tx.Insurers()
+		if err != nil {
+			return err
+		}
+		for _, i := range all {
+			e.insurers[i.Key] = i
+		}
+		if e.lists, err = tx.Lists(); err != nil {
+			return err
+		}
+		for _, l := range e.lists {
+			b, err := tx.Page(l.Number)
+			if errors.Is(err, register.ErrNotFound) {
+				e.pages[l.Number] = nil
+			} else if err != nil {
+				return err
+			} else if e.pages[l.Number], err = status.Decode(b); err != nil {
+				return fmt.Errorf("%w: page of list %d: %w", ErrDamaged, l.Number, err)
+			}
+			if e.pending[l.Number], err = tx.PendingEvents(l.Number); err != nil {
+				return err
+			}
+		}
+		root, err := tx.File(rootPath)
+		if err != nil {
+			return err
+		}
+		if e.repo, err = trust.Load(reader(tx)); err != nil {
+			return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
+		}
+		if e.current, err = trust.Open(reader(tx), root); err != nil {
+			return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
+		}
+		_, err = e.current.Metadata() // reads every role now: the transaction ends here
+		return err
+	})
+	if errors.Is(err, register.ErrNotFound) {
+		return nil, fmt.Errorf("%w: never initialised", ErrDamaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// reader gives the published files to the trust package, in its error's terms.
+func reader(tx register.Tx) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		b, err := tx.File(path)
+		if errors.Is(err, register.ErrNotFound) {
+			return nil, fmt.Errorf("%w: %s", trust.ErrNotFound, path)
+		}
+		return b, err
+	}
+}
+
+// edit tells the repository what changed.
+func (s *Issuer) edit(e *edition, now time.Time) error {
+	for _, key := range sortedKeys(e.insurers) {
+		if err := setTarget(e, trust.InsurerRole(key), insurerPath(key), e.insurers[key].Document); err != nil {
+			return err
+		}
+	}
+	if s.Codes != nil {
+		if err := setTarget(e, trust.RoleTargets, codesPath, s.Codes.Bytes()); err != nil {
+			return err
+		}
+	}
+	day := rights.DateAt(now)
+	for _, l := range e.lists {
+		if err := s.editList(e, l, now, day); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setTarget sets a target unless it is published as it is, so that only roles with news are signed again.
+func setTarget(e *edition, role, path string, data []byte) error {
+	info, err := e.current.Target(path)
+	if err == nil && info.Check(data) == nil {
+		return nil
+	}
+	if err != nil && !errors.Is(err, trust.ErrNotFound) {
+		return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
+	}
+	return e.repo.SetTarget(role, path, data, nil)
+}
+
+func insurerPath(key string) string { return "amc/" + key + "/issuer.json" }
+
+// pagePath and changesPath are the target paths of FORMATS.md, section 3.
+func pagePath(insurer string, list uint32) string {
+	return fmt.Sprintf("amc/%s/status/%d", insurer, list)
+}
+
+func changesPath(insurer string, list uint32, from, to uint64) string {
+	return fmt.Sprintf("amc/%s/status/%d.%d-%d", insurer, list, from, to)
+}
+
+func (s *Issuer) editList(e *edition, l register.List, now time.Time, day rights.Date) error {
+	role, old := trust.StatusRole(l.Insurer), e.pages[l.Number]
+	page := old
+	if page == nil {
+		// Published from its first card on, even when empty: "not on the page" then means valid, "no page" unknown.
+		page = status.New(l.Insurer, l.Number)
+	}
+	events := e.pending[l.Number]
+	if len(events) > 0 {
+		entries := make([]status.Entry, len(events))
+		for i, ev := range events {
+			entries[i] = status.Entry{Index: ev.Place.Index, From: ev.From, Published: day, Kind: ev.Kind}
+		}
+		var err error
+		if page, err = page.Append(entries); err != nil {
+			return fmt.Errorf("issuer: page of list %d: %w", l.Number, err)
+		}
+	}
+	if old == nil || page != old {
+		e.next[l.Number] = page
+		if err := e.repo.SetTarget(role, pagePath(l.Insurer, l.Number), page.Encode(), revision(page)); err != nil {
+			return err
+		}
+	}
+	if old != nil && page != old {
+		changes, err := status.Diff(old, page)
+		if err != nil {
+			return fmt.Errorf("issuer: changes of list %d: %w", l.Number, err)
+		}
+		if err := e.repo.SetTarget(role, changesPath(l.Insurer, l.Number, old.Revision(), page.Revision()), changes.Encode(), nil); err != nil {
+			return err
+		}
+		if r := page.Revision(); r > keepChanges {
+			gone := changesPath(l.Insurer, l.Number, r-keepChanges-1, r-keepChanges)
+			if _, err := e.current.Target(gone); err == nil {
+				if err := e.repo.RemoveTarget(role, gone); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return s.tokenList(e, l, page, now, day)
+}
+
+// revision is said beside a page's hash, so that a counter knows from the metadata alone which changes to fetch.
+func revision(p *status.Page) map[string]uint64 { return map[string]uint64{"revision": p.Revision()} }
+
+// tokenList makes the Token Status List of a page. It is signed anew at each publication, because it expires.
+func (s *Issuer) tokenList(e *edition, l register.List, page *status.Page, now time.Time, day rights.Date) error {
+	key, err := s.Online.Signer(e.insurers[l.Insurer].Keys.List)
+	if err != nil {
+		return fmt.Errorf("issuer: status list key of %s: %w", l.Insurer, err)
+	}
+	signer, err := signing.NewSigner(status.TokenKind, key)
+	if err != nil {
+		return fmt.Errorf("issuer: status list key of %s: %w", l.Insurer, err)
+	}
+	path := tokenListPath(l.Insurer, l.Number)
+	jwt, err := status.TokenStatusList(page, day, s.PublicURL+path, now, now.Add(tokenListLife), tokenListTTL, signer)
+	if err != nil {
+		return fmt.Errorf("issuer: token status list %d: %w", l.Number, err)
+	}
+	e.tokens = append(e.tokens, register.NewFile{Path: path, Data: []byte(jwt), Mutable: true})
+	return nil
+}
+
+// keep stores the edition: files, pages, events and version in one transaction, or ErrConcurrent and nothing.
+func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []trust.File) (*PublishReport, error) {
+	report := &PublishReport{Version: e.repo.View().Version(), At: now, Warnings: e.repo.Warnings()}
+	newFiles := append(e.tokens, published(files)...)
+	for _, f := range newFiles {
+		report.Files = append(report.Files, f.Path)
+		report.Bytes += int64(len(f.Data))
+	}
+	err := s.Store.Update(ctx, func(tx register.Tx) error {
+		day := rights.DateAt(now)
+		for _, l := range e.lists {
+			page := e.next[l.Number]
+			if page == nil {
+				continue
+			}
+			if err := tx.SetPage(l.Number, l.Revision, page.Revision(), page.Encode()); err != nil {
+				return err
+			}
+			events := e.pending[l.Number]
+			if n := len(events); n > 0 {
+				marked, err := tx.MarkPublished(l.Number, events[n-1].Seq, page.Revision(), day)
+				if err != nil {
+					return err
+				}
+				if marked != int64(n) {
+					return register.ErrConflict
+				}
+			}
+			report.Events += len(events)
+			report.Lists = append(report.Lists, ListChange{
+				Insurer: l.Insurer, List: l.Number, Revision: page.Revision(), Events: len(events), Entries: page.Len()})
+		}
+		if err := s.audit(tx, "publish", map[string]any{"version": report.Version, "lists": len(report.Lists), "events": report.Events}); err != nil {
+			return err
+		}
+		return s.publication(tx, report.Version, now, newFiles)
+	})
+	if errors.Is(err, register.ErrConflict) {
+		return nil, fmt.Errorf("%w: %w", ErrConcurrent, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// publication stores a version with its files and the head of the audit chain.
+func (s *Issuer) publication(tx register.Tx, version int64, now time.Time, files []register.NewFile) error {
+	head, err := tx.AuditHead()
+	if err != nil {
+		return err
+	}
+	if err := tx.AddPublication(register.Publication{Version: version, At: now, Audit: head}, files); err != nil {
+		return err
+	}
+	return prune(tx, version)
+}
+
+// published turns the repository's files into the register's.
+func published(files []trust.File) []register.NewFile {
+	var out []register.NewFile
+	for _, f := range files {
+		out = append(out, register.NewFile{Path: f.Path, Data: f.Data, Mutable: f.Path == timestampPath})
+	}
+	return out
+}
+
+const (
+	timestampPath = "timestamp.json"
+	codesPath     = "codes.json"
+	rootPath      = "1.root.json" // the first root, which counters pin
+)
+
+func tokenListPath(insurer string, list uint32) string {
+	return fmt.Sprintf("statuslist/%s/%d.jwt", insurer, list)
+}
+
+// Published is what a counter would trust now, from the register's own files. What fn gets may not outlive it.
+func (s *Issuer) Published(ctx context.Context, fn func(*trust.Trusted) error) error {
+	return s.Store.View(ctx, func(tx register.Tx) error {
+		root, err := tx.File(rootPath)
+		if err != nil {
+			return err
+		}
+		t, err := trust.Open(reader(tx), root)
+		if err != nil {
+			return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
+		}
+		return fn(t)
+	})
+}

@@ -1,0 +1,53 @@
+// The schema and its versions: PRAGMA user_version counts the migrations applied.
+
+package sqlite
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"sceau/card/register"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// applicationID marks the file as a Sceau register ("Scea" in ASCII), so that no other program's database is taken for one.
+const applicationID = 0x53636561
+
+// migrate brings the schema to this program's version, each step in one transaction with its number: a kill leaves the
+// version before or the version after. A file that is not a register, or a newer one, is refused untouched.
+func migrate(c *conn, create bool) error {
+	steps, err := fs.Glob(migrations, "migrations/*.sql") // in order: names begin with four digits
+	if err != nil {
+		return err
+	}
+	var app, version int
+	if err := c.row("PRAGMA application_id").Scan(&app); err != nil {
+		return fmt.Errorf("sqlite: read the register: %w", err)
+	}
+	if err := c.row("PRAGMA user_version").Scan(&version); err != nil {
+		return fmt.Errorf("sqlite: read the register: %w", err)
+	}
+	switch {
+	case create && (app != 0 || version != 0):
+		return fmt.Errorf("sqlite: %w: a new register is not empty", register.ErrConflict)
+	case !create && (app != applicationID || version == 0):
+		return fmt.Errorf("sqlite: %w: the file is not a register", register.ErrCorrupt)
+	case version > len(steps):
+		return fmt.Errorf("sqlite: %w: the register has version %d, this program knows %d; update the program", register.ErrCorrupt, version, len(steps))
+	}
+	for i := version; i < len(steps); i++ {
+		sql, err := migrations.ReadFile(steps[i])
+		if err != nil {
+			return err
+		}
+		script := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;", sql, applicationID, i+1)
+		if err := c.script(script); err != nil {
+			_ = c.exec("ROLLBACK")
+			return fmt.Errorf("sqlite: bring the register to version %d: %w", i+1, err)
+		}
+	}
+	return nil
+}

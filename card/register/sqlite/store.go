@@ -1,0 +1,277 @@
+// Package sqlite is the register on one SQLite file: native SQL, WAL, durable at every commit.
+//
+// One connection writes (BEGIN IMMEDIATE), a few others read beside it. The file is made by Create and never by Open.
+// Another process may use the same file: it waits for the write lock at most Options.Wait, then gets register.ErrBusy.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite": SQLite in pure Go
+
+	"sceau/card/register"
+)
+
+// Store is a register in one SQLite file.
+type Store struct {
+	db      *sql.DB
+	writing chan *conn // holds the write connection while nobody writes
+	reading chan *conn // holds idle read connections; nil entries are not open yet
+	done    chan struct{}
+	closing sync.Once
+	closed  error
+}
+
+// ErrClosed is returned by a store after Close.
+var ErrClosed = errors.New("sqlite: the register is closed")
+
+var (
+	_ register.Store     = (*Store)(nil)
+	_ register.Closer    = (*Store)(nil)
+	_ register.Inspector = (*Store)(nil)
+)
+
+// Options of a store. The zero value is the default.
+type Options struct {
+	Wait    time.Duration // for another process's write; 0 means 10 s
+	Readers int           // read connections; 0 means 4
+}
+
+// minVersion is the first SQLite without a known corruption of WAL files by a second writer's checkpoint.
+const minVersion = "3.51.3"
+
+// Create makes a new register at path, readable by its owner alone. It refuses (fs.ErrExist) when the file is there.
+func Create(path string, o Options) (*Store, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: create the register: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("sqlite: create the register: %w", err)
+	}
+	return open(path, o, true)
+}
+
+// Open opens a register that Create made. It returns fs.ErrNotExist when there is no file, register.ErrCorrupt when the
+// file is not a register or was written by a newer program.
+func Open(path string, o Options) (*Store, error) { return open(path, o, false) }
+
+func open(path string, o Options, create bool) (_ *Store, err error) {
+	if o.Wait == 0 {
+		o.Wait = 10 * time.Second
+	}
+	if o.Readers == 0 {
+		o.Readers = 4
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open the register: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("sqlite: open the register: %w: not a regular file", fs.ErrInvalid)
+	}
+	if !create && info.Size() == 0 {
+		return nil, fmt.Errorf("sqlite: %w: the register is empty; it was never finished", register.ErrCorrupt)
+	}
+	dsn, err := dsn(path, o.Wait)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open the register: %w", wrap(err))
+	}
+	s := &Store{db: db, writing: make(chan *conn, 1), reading: make(chan *conn, o.Readers), done: make(chan struct{})}
+	for range o.Readers {
+		s.reading <- nil
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	w, err := s.connect()
+	s.writing <- w // nil is closed as nothing
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLibrary(w); err != nil {
+		return nil, err
+	}
+	if err := migrate(w, create); err != nil {
+		return nil, err
+	}
+	if create {
+		if err := syncDir(filepath.Dir(path)); err != nil {
+			return nil, fmt.Errorf("sqlite: create the register: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// dsn names the file so that it is never created, and sets what every connection needs. mmap_size stays 0: a truncated
+// file is then an error and not a SIGBUS.
+func dsn(path string, wait time.Duration) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("sqlite: open the register: %w", err)
+	}
+	abs = filepath.ToSlash(abs)
+	if !strings.HasPrefix(abs, "/") {
+		abs = "/" + abs // C:/… on Windows
+	}
+	q := url.Values{}
+	q.Set("mode", "rw")
+	q.Set("_defensive", "1")
+	q.Set("_dqs", "0")
+	for _, p := range []string{
+		"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")",
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)", "cell_size_check(ON)", "mmap_size(0)",
+		"cache_size(-16384)",
+	} {
+		q.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String(), nil
+}
+
+func checkLibrary(c *conn) error {
+	var v string
+	if err := c.row("SELECT sqlite_version()").Scan(&v); err != nil {
+		return fmt.Errorf("sqlite: %w", wrap(err))
+	}
+	if older(v, minVersion) {
+		return fmt.Errorf("sqlite: SQLite %s is older than %s, which this register needs", v, minVersion)
+	}
+	return nil
+}
+
+// older compares dotted versions number by number; what is no number counts as 0.
+func older(v, than string) bool {
+	a, b := strings.Split(v, "."), strings.Split(than, ".")
+	for i := range max(len(a), len(b)) {
+		var x, y int
+		if i < len(a) {
+			x, _ = strconv.Atoi(a[i])
+		}
+		if i < len(b) {
+			y, _ = strconv.Atoi(b[i])
+		}
+		if x != y {
+			return x < y
+		}
+	}
+	return false
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" { // a directory can't be flushed there
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Close waits for running transactions, folds the log into the file and releases it. It must not be called inside one.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		close(s.done)
+		// sql.DB.Close leaves connections that are checked out: each is closed here.
+		s.closed = (<-s.writing).close()
+		for range cap(s.reading) {
+			s.closed = errors.Join(s.closed, (<-s.reading).close())
+		}
+		s.closed = errors.Join(s.closed, s.db.Close())
+	})
+	return s.closed
+}
+
+// take borrows a connection; it is given back by sending it to the same channel.
+func (s *Store) take(ctx context.Context, from chan *conn) (*conn, error) {
+	select { // a closed store says so even when a connection is at hand
+	case <-s.done:
+		return nil, ErrClosed
+	default:
+	}
+	select {
+	case c := <-from:
+		return c, nil
+	case <-s.done:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Update implements register.Store.
+func (s *Store) Update(ctx context.Context, fn func(register.Tx) error) error {
+	c, err := s.take(ctx, s.writing)
+	if err != nil {
+		return err
+	}
+	defer func() { s.writing <- c }()
+	return c.transact(ctx, "BEGIN IMMEDIATE", &txn{c: c}, fn)
+}
+
+// View implements register.Store.
+func (s *Store) View(ctx context.Context, fn func(register.Tx) error) error {
+	c, err := s.take(ctx, s.reading)
+	if err != nil {
+		return err
+	}
+	defer func() { s.reading <- c }()
+	if c == nil {
+		opened, err := s.connect()
+		if err != nil {
+			return err
+		}
+		if err := opened.exec("PRAGMA query_only = ON"); err != nil {
+			return errors.Join(err, opened.close())
+		}
+		c = opened
+	}
+	return c.transact(ctx, "BEGIN", &txn{c: c, readOnly: true}, fn)
+}
+
+// Inspect implements register.Inspector with SQLite's own checks. They find damaged structure, not altered values.
+func (s *Store) Inspect(ctx context.Context) ([]string, error) {
+	var faults []string
+	err := s.View(ctx, func(tx register.Tx) error {
+		c := tx.(*txn).c
+		check, err := collect(c, "PRAGMA integrity_check(100)", nil, func(scan func(...any) error) (string, error) {
+			var line string
+			return line, scan(&line)
+		})
+		if err != nil {
+			return err
+		}
+		for _, line := range check {
+			if line != "ok" {
+				faults = append(faults, line)
+			}
+		}
+		broken, err := collect(c, "PRAGMA foreign_key_check", nil, func(scan func(...any) error) (string, error) {
+			var table, parent string
+			var row, key sql.NullInt64
+			err := scan(&table, &row, &parent, &key)
+			return fmt.Sprintf("%s row %d refers to no row of %s", table, row.Int64, parent), err
+		})
+		faults = append(faults, broken...)
+		return err
+	})
+	return faults, err
+}
