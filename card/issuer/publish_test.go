@@ -80,7 +80,7 @@ func TestInitPublishes(t *testing.T) {
 	}
 	info := must(tr.Target(insurerPath("AB12")))(t)
 	doc := must(card.ParseInsurer(m.files[info.FetchPath()]))(t)
-	if doc.Name != "Mutuelle Exemple" || len(doc.CardKeys) != 1 || len(doc.StatusKeys) != 1 || doc.Outage.Default != DefaultOutage.Default {
+	if doc.Name != "Mutuelle Exemple" || len(doc.CardKeys) != 1 || len(doc.StatusKeys) != 1 || doc.Outage.Default != card.DefaultOutage().Default {
 		t.Errorf("%+v", doc)
 	}
 	must(rights.ParseCodes(m.files[must(tr.Target(codesPath))(t).FetchPath()]))(t)
