@@ -3,20 +3,26 @@ module sceau
 go 1.26.8
 
 require (
-	filippo.io/age v1.3.2
-	github.com/go-jose/go-jose/v4 v4.1.8
-	github.com/go-pdf/fpdf v0.9.0
-	github.com/gofrs/flock v0.13.1
-	github.com/google/renameio/v2 v2.0.2
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e
-	github.com/spf13/cobra v1.10.2
-	github.com/theupdateframework/go-tuf/v2 v2.4.2
-	golang.org/x/term v0.47.0
-	golang.org/x/text v0.43.0
-	modernc.org/sqlite v1.60.1
-	pgregory.net/rapid v1.3.0
-	rsc.io/qr v0.2.0
+	filippo.io/age v1.3.2 // key files, encrypted with a passphrase
+	github.com/go-jose/go-jose/v4 v4.1.8 // JWS and JWK of cards and lists
+	github.com/go-pdf/fpdf v0.9.0 // the printed card
+	github.com/gofrs/flock v0.13.1 // one writer at a time in a key folder
+	github.com/google/renameio/v2 v2.0.2 // published files, whole or not there
+	github.com/sigstore/sigstore v1.10.6 // the signer type that go-tuf asks for
+	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e // the symbol of a single card
+	github.com/spf13/cobra v1.10.2 // commands, help, completion
+	github.com/theupdateframework/go-tuf/v2 v2.4.2 // the trust repository
+	golang.org/x/term v0.47.0 // passphrase prompt, colour on terminals only
+	golang.org/x/text v0.43.0 // Windows-1252, NFC
+	modernc.org/sqlite v1.60.1 // register and counter, without CGO; v1.61 has an indirect module that can't be fetched everywhere
+	rsc.io/qr v0.2.0 // symbols of a print run, from cached plans
+)
+
+// tests only
+require (
+	github.com/rogpeppe/go-internal v1.16.0 // scripts that run the real programs
+	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // canonical JSON of another hand, for hostile metadata
+	pgregory.net/rapid v1.3.0 // properties
 )
 
 require (
@@ -29,9 +35,7 @@ require (
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // indirect
 	github.com/sigstore/protobuf-specs v0.5.0 // indirect
-	github.com/sigstore/sigstore v1.10.6 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
