@@ -1,0 +1,67 @@
+// fsck: verifies again everything that the counter keeps.
+
+package comptoir
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sceau/cmd/internal/ui"
+	"sceau/offline/mirror"
+)
+
+func newFsck() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "fsck DOSSIER",
+		Short: "Vérifie tout ce que le comptoir garde",
+		Long: `Vérifie la base, chaque signature, chaque empreinte et chaque liste que le comptoir garde. Sort 1 à la moindre
+anomalie. Une synchronisation remplace ce qui est abîmé.
+
+    $ comptoir fsck ./counter
+    aucune anomalie`,
+		Args: ui.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			findings, err := fsck(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if err := json.NewEncoder(c.OutOrStdout()).Encode(struct {
+					Schema   string           `json:"schema"`
+					Findings []mirror.Finding `json:"findings"`
+				}{"sceau-fsck-1", append([]mirror.Finding{}, findings...)}); err != nil {
+					return err
+				}
+			} else {
+				for _, f := range findings {
+					fmt.Fprintf(c.OutOrStdout(), "%s : %s : %s\n", f.Code, f.Where, f.What)
+				}
+				if len(findings) == 0 {
+					fmt.Fprintln(c.OutOrStdout(), "aucune anomalie")
+				}
+			}
+			if len(findings) > 0 {
+				return ui.Exit(ui.ExitFailure)
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "un document JSON")
+	return c
+}
+
+// fsck opens the folder itself: one that can't even be opened is a finding, not a failure.
+func fsck(dir string) ([]mirror.Finding, error) {
+	m, err := openMirror(dir)
+	if err != nil {
+		if mirror.IsDamaged(err) {
+			return []mirror.Finding{{Code: "database", Where: mirror.FileName, What: err.Error()}}, nil
+		}
+		return nil, err
+	}
+	defer m.Close()
+	return m.Fsck(), nil
+}

@@ -1,0 +1,85 @@
+// status: what the counter follows, and how old it is.
+
+package comptoir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sceau/cmd/internal/clock"
+	"sceau/cmd/internal/ui"
+	"sceau/offline/mirror"
+)
+
+func newStatus() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status DOSSIER",
+		Short: "Dit quelles listes sont suivies, et leur âge",
+		Long: `Dit quels dépôts, organismes et listes le comptoir suit, de quand ils datent et d’où ils viennent.
+
+    $ comptoir status ./counter
+    dépôt 3F0A 91C4 …
+      liste du 21/11/2026 à 10:00 (il y a 2 heures), à renouveler avant le 23/11/2026 à 10:00
+      775670482  Mutuelle Exemple  1 liste, 3 fins de droits`,
+		Args: ui.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := openMirror(args[0])
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			repos, err := m.Overview()
+			if err != nil {
+				return ui.WithHint(err, "comptoir fsck %s dit ce qui est abîmé ; comptoir sync répare", args[0])
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(struct {
+					Schema       string              `json:"schema"`
+					Repositories []mirror.Repository `json:"repositories"`
+				}{"sceau-counter-1", repos})
+			}
+			out := c.OutOrStdout()
+			if len(repos) == 0 {
+				fmt.Fprintln(out, "aucun dépôt suivi")
+			}
+			for _, r := range repos {
+				fmt.Fprintf(out, "dépôt %s\n", r.Fingerprint)
+				fmt.Fprintf(out, "  liste du %s (il y a %s), à renouveler avant le %s\n", instant(r.Published),
+					ago(clock.Now().Sub(r.Published)), instant(r.Expires))
+				for _, i := range r.Insurers {
+					fmt.Fprintf(out, "  %-10s  %s  %s, %s\n", i.Key, i.Name, count(i.Lists, "liste"), counted(i.Events, "changement de droits", "changements de droits"))
+				}
+				for _, s := range r.Sources {
+					fmt.Fprintf(out, "  depuis %s, le %s\n", s.Spec, instant(s.Synced))
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "un document JSON")
+	return c
+}
+
+func openMirror(dir string) (*mirror.Mirror, error) {
+	m, err := mirror.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, ui.WithHint(ui.Usage("aucun comptoir dans %s", dir), "comptoir sync %s --from ADRESSE", dir)
+	}
+	return m, err
+}
+
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return "moins d’une heure"
+	case d < 48*time.Hour:
+		return count(int(d/time.Hour), "heure")
+	}
+	return count(int(d/(24*time.Hour)), "jour")
+}

@@ -1,0 +1,284 @@
+// init and insurer: a new operator, its keys and its insurers.
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"sceau/card"
+	"sceau/card/issuer"
+	"sceau/card/register"
+	"sceau/card/register/sqlite"
+	"sceau/cmd/internal/ui"
+	"sceau/rights"
+	"sceau/signing/keystore"
+)
+
+const initLong = `Makes an operator: its register (SQLite), its keys (files encrypted with age) and its trust repository.
+
+    $ sceau init ./operator --insurer 775670482 --name "Mutuelle Exemple"
+    operator made in ./operator for Mutuelle Exemple (775670482)
+    fingerprint of the root, to give to counters by another way than the lists:
+      3F0A 91C4 …
+    keep ./operator/offline elsewhere: it holds the root (2 of 3), targets and insurers' keys
+
+The passphrase of the keys comes from --passphrase-file, SCEAU_PASSPHRASE_FILE, SCEAU_PASSPHRASE or a prompt. Where nobody
+gives one, one is made and left in DIR/passphrase: move it to where your other secrets are.`
+
+// facts are the flags that describe an insurer.
+type facts struct {
+	amc, name               string
+	professionals, members  string
+	outage                  string
+	rootKeys, rootThreshold int
+}
+
+func (f *facts) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.amc, "insurer", "", "N° AMC of the insurer, as printed")
+	c.Flags().StringVar(&f.name, "name", "", "name of the insurer, as displayed")
+	c.Flags().StringVar(&f.professionals, "phone-professionals", "", "phone number for counters")
+	c.Flags().StringVar(&f.members, "phone-members", "", "phone number for beneficiaries")
+	c.Flags().StringVar(&f.outage, "outage", "", "JSON file of the outage policy (see card/FORMAT.md)")
+}
+
+func (f *facts) insurer() (issuer.InsurerFacts, error) {
+	if f.amc == "" || f.name == "" {
+		return issuer.InsurerFacts{}, ui.WithHint(ui.Usage("an insurer needs its number and its name"), `--insurer 775670482 --name "Mutuelle Exemple"`)
+	}
+	amc, err := rights.ParseAMC(f.amc)
+	if err != nil {
+		return issuer.InsurerFacts{}, ui.Usage("--insurer: %v", err)
+	}
+	out := issuer.InsurerFacts{AMC: amc, Name: f.name, PhoneProfessionals: f.professionals, PhoneMembers: f.members}
+	if f.outage == "" {
+		return out, nil
+	}
+	b, err := os.ReadFile(f.outage)
+	if err != nil {
+		return out, ui.Usage("--outage: %v", err)
+	}
+	out.Outage, err = readOutage(b)
+	if err != nil {
+		return out, ui.WithHint(ui.Usage("--outage %s: %v", f.outage, err),
+			`{"default":{"reserve_hours":72,"refuse_hours":720,"payable_euros":150},"domains":{"OPTI":{…}}}`)
+	}
+	return out, nil
+}
+
+// readOutage reads the policy as issuer.json has it.
+func readOutage(b []byte) (card.OutagePolicy, error) {
+	type limits struct {
+		Reserve *int `json:"reserve_hours"`
+		Refuse  *int `json:"refuse_hours"`
+		Payable int  `json:"payable_euros"`
+	}
+	var doc struct {
+		Default *limits           `json:"default"`
+		Domains map[string]limits `json:"domains"`
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&doc); err != nil {
+		return card.OutagePolicy{}, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return card.OutagePolicy{}, errors.New("bytes after the object")
+	}
+	if doc.Default == nil {
+		return card.OutagePolicy{}, errors.New(`"default" is missing`)
+	}
+	convert := func(where string, l limits) (card.Limits, error) {
+		if l.Reserve == nil || l.Refuse == nil {
+			return card.Limits{}, fmt.Errorf("%s needs reserve_hours and refuse_hours", where)
+		}
+		return card.Limits{ReserveHours: *l.Reserve, RefuseHours: *l.Refuse, PayableEuros: l.Payable}, nil
+	}
+	var out card.OutagePolicy
+	var err error
+	if out.Default, err = convert("default", *doc.Default); err != nil {
+		return card.OutagePolicy{}, err
+	}
+	for code, l := range doc.Domains {
+		if out.Domains == nil {
+			out.Domains = map[string]card.Limits{}
+		}
+		if out.Domains[code], err = convert(code, l); err != nil {
+			return card.OutagePolicy{}, err
+		}
+	}
+	return out, nil
+}
+
+func newInit(p *place) *cobra.Command {
+	var f facts
+	c := &cobra.Command{
+		Use:   `init DIR --insurer N --name NAME`,
+		Short: "Make an operator: keys, trust repository, register",
+		Long:  initLong,
+		Args:  ui.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			first, err := f.insurer()
+			if err != nil {
+				return err
+			}
+			if f.rootThreshold < 1 || f.rootKeys < f.rootThreshold {
+				return ui.Usage("--root-threshold %d of --root-keys %d", f.rootThreshold, f.rootKeys)
+			}
+			return f.init(c, p, args[0], first)
+		},
+	}
+	f.add(c)
+	c.Flags().IntVar(&f.rootKeys, "root-keys", 3, "number of root keys")
+	c.Flags().IntVar(&f.rootThreshold, "root-threshold", 2, "how many of them must sign a new root")
+	return c
+}
+
+func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.InsurerFacts) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, registerName)
+	if exists(name) {
+		if op, err := p.open(dir); err == nil {
+			begun := op.begun(c)
+			op.Close()
+			if begun {
+				return ui.WithHint(fmt.Errorf("%s holds an operator already", dir), "sceau insurer add %s adds an insurer to it", dir)
+			}
+		}
+	}
+	key, err := firstPassphrase(dir, p.passphraseFile)
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{filepath.Join(dir, onlineName), p.offline(dir)} {
+		if _, err := keystore.Create(folder, key.passphrase, keystore.Options{ScryptLogN: key.logN()}); err != nil && !errors.Is(err, keystore.ErrExists) {
+			return fmt.Errorf("key folder %s: %w", folder, err)
+		}
+	}
+	if !exists(name) {
+		store, err := sqlite.Create(name, sqlite.Options{})
+		if err != nil {
+			return err
+		}
+		store.Close()
+	}
+	op, err := p.open(dir)
+	if err != nil {
+		return err
+	}
+	defer op.Close()
+	report, err := op.Init(c.Context(), issuer.InitOptions{Insurers: []issuer.InsurerFacts{first}, RootKeys: f.rootKeys, RootThreshold: f.rootThreshold})
+	if err != nil {
+		return ui.WithHint(err, "nothing was published; run the same command again")
+	}
+	out := c.OutOrStdout()
+	fmt.Fprintf(out, "operator made in %s for %s (%s)\n", dir, first.Name, first.AMC)
+	fmt.Fprintf(out, "fingerprint of the root, to give to counters by another way than the lists:\n  %s\n", report.Fingerprint)
+	fmt.Fprintf(out, "keep %s elsewhere: it holds the root (%d of %d), targets and insurers' keys\n", p.offline(dir), f.rootThreshold, f.rootKeys)
+	if key.generated {
+		fmt.Fprintf(c.ErrOrStderr(), "no passphrase was given: one was made in %s; move it to where your other secrets are\n", filepath.Join(dir, generatedName))
+	}
+	for _, w := range report.Warnings {
+		fmt.Fprintln(c.ErrOrStderr(), w)
+	}
+	return nil
+}
+
+// begun says whether the register has anything in it: an init that was cut short has not, and may be run again.
+func (o *operator) begun(c *cobra.Command) bool {
+	begun := true
+	err := o.store.View(c.Context(), func(tx register.Tx) error {
+		all, err := tx.Insurers()
+		begun = err != nil || len(all) > 0
+		return nil
+	})
+	return begun || err != nil
+}
+
+// firstPassphrase is that of a new operator, or of one whose init was cut short.
+func firstPassphrase(dir, flag string) (secret, error) {
+	if exists(filepath.Join(dir, generatedName)) {
+		p, err := openPassphrase(dir, flag)
+		return secret{passphrase: p, generated: true}, err
+	}
+	return newPassphrase(dir, flag)
+}
+
+func newInsurer(p *place) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "insurer",
+		Short: "Add or list the insurers of an operator",
+		Args:  ui.Args(cobra.NoArgs),
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	var f facts
+	add := &cobra.Command{
+		Use:   "add DIR --insurer N --name NAME",
+		Short: "Add an insurer: its keys and its part of the repository",
+		Long: `Adds an insurer. Its keys are made, and the operator's offline keys sign its part of the repository.
+
+    $ sceau insurer add ./operator --insurer 302976568 --name "Mutuelle du Littoral"
+    insurer 302976568 added; counters know after: sceau publish ./operator --to …`,
+		Args: ui.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			i, err := f.insurer()
+			if err != nil {
+				return err
+			}
+			op, err := p.open(args[0])
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			if err := op.AddInsurer(c.Context(), i); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "insurer %s added; counters know after: sceau publish %s --to …\n", i.AMC, args[0])
+			return nil
+		},
+	}
+	f.add(add)
+	list := &cobra.Command{
+		Use:   "list DIR",
+		Short: "List the insurers",
+		Args:  ui.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			op, err := p.open(args[0])
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "AMC\tNAME\tCARD KEYS")
+			if err := op.store.View(c.Context(), func(tx register.Tx) error {
+				all, err := tx.Insurers()
+				if err != nil {
+					return err
+				}
+				for _, i := range all {
+					doc, err := card.ParseInsurer(i.Document)
+					if err != nil {
+						return fmt.Errorf("insurer %s: %w", i.Key, err)
+					}
+					fmt.Fprintf(table, "%s\t%s\t%d\n", doc.AMC, doc.Name, len(doc.CardKeys))
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			return table.Flush()
+		},
+	}
+	c.AddCommand(add, list)
+	return c
+}

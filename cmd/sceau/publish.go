@@ -1,0 +1,129 @@
+// publish: everything that counters need, as static signed files.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sceau/card/issuer"
+	"sceau/card/issuer/static"
+	"sceau/cmd/internal/ui"
+)
+
+const publishLong = `Publishes keys, lists of ended rights and tables as static signed files, for any web server, share or USB stick.
+Readers see the old state or the new one, never a mix. Run it every hour: it also renews the date that counters show.
+
+    $ sceau publish ./operator --to ./public --zip ./lists.zip
+    publication 2 of 2026-11-21 10:00 UTC: 1 change on 1 list, 7 new files
+    written to ./public, ./lists.zip
+
+The offline keys are needed only when an insurer's facts or keys changed.`
+
+func newPublish(p *place) *cobra.Command {
+	var to []string
+	var zipName, url string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "publish DIR --to FOLDER",
+		Short: "Publish lists and keys as static signed files",
+		Long:  publishLong,
+		Args:  ui.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(to) == 0 && zipName == "" {
+				return ui.WithHint(ui.Usage("say where to publish"), "--to FOLDER, or --zip FILE.zip")
+			}
+			op, err := p.open(args[0])
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			op.PublicURL = url
+			ctx, stop := interruptible(c)
+			defer stop()
+			report, err := op.Publish(ctx, time.Time{})
+			if errors.Is(err, issuer.ErrNoOfflineKeys) {
+				return ui.WithHint(err, "attach the medium of the offline keys, or give --offline-keys")
+			}
+			if err != nil {
+				return err
+			}
+			for _, dir := range to {
+				d, err := static.NewDir(dir)
+				if err != nil {
+					return err
+				}
+				if _, err := op.Export(ctx, d); err != nil {
+					return ui.WithHint(err, "the publication is in the register; run the same command again")
+				}
+			}
+			if zipName != "" {
+				if err := writeZip(ctx, op, zipName, report.At); err != nil {
+					return err
+				}
+				to = append(to, zipName)
+			}
+			return sayPublish(c, report, to, asJSON)
+		},
+	}
+	c.Flags().StringArrayVar(&to, "to", nil, "folder to publish into; may be repeated")
+	c.Flags().StringVar(&zipName, "zip", "", "also write one zip with everything, for a stick or an e-mail")
+	c.Flags().StringVar(&url, "url", "", "public address of the folder, for the Token Status Lists of other verifiers")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
+	return c
+}
+
+// writeZip writes the whole repository into one file, whole or not at all.
+func writeZip(ctx context.Context, op *operator, name string, at time.Time) error {
+	f, err := os.Create(name + ".part")
+	if err != nil {
+		return err
+	}
+	z := static.NewZip(f, at)
+	_, err = op.Export(ctx, z)
+	if err = errors.Join(err, z.Close(), f.Sync(), f.Close()); err != nil {
+		os.Remove(name + ".part")
+		return err
+	}
+	return os.Rename(name+".part", name)
+}
+
+func sayPublish(c *cobra.Command, r *issuer.PublishReport, to []string, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(c.OutOrStdout()).Encode(struct {
+			Schema    string   `json:"schema"`
+			Version   int64    `json:"version"`
+			Published string   `json:"published"`
+			Events    int      `json:"events"`
+			Lists     int      `json:"lists"`
+			Files     int      `json:"files"`
+			Bytes     int64    `json:"bytes"`
+			To        []string `json:"to"`
+		}{"sceau-publish-1", r.Version, r.At.UTC().Format(time.RFC3339), r.Events, len(r.Lists), len(r.Files), r.Bytes, to})
+	}
+	out := c.OutOrStdout()
+	fmt.Fprintf(out, "publication %d of %s: %s on %s, %s\n", r.Version, r.At.UTC().Format("2006-01-02 15:04 UTC"),
+		plural(r.Events, "change"), plural(len(r.Lists), "list"), plural(len(r.Files), "new file"))
+	for i, name := range to {
+		if i == 0 {
+			fmt.Fprint(out, "written to ", name)
+		} else {
+			fmt.Fprint(out, ", ", name)
+		}
+	}
+	fmt.Fprintln(out)
+	return nil
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
