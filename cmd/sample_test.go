@@ -254,9 +254,7 @@ func sameOnPaper(file string, c rights.Contract, place card.Place) error {
 	page := squeeze(string(out))
 	want := []string{place.String(), string(c.Insurer), c.Adherent, c.From.French(), c.To.French()}
 	for _, b := range c.Beneficiaries {
-		for _, word := range strings.Fields(b.Nom + " " + b.Prenom) {
-			want = append(want, word)
-		}
+		want = append(want, strings.Fields(b.Nom+" "+b.Prenom)...)
 		want = append(want, b.Birth.French())
 		for domain, g := range b.Guarantees {
 			want = append(want, domain)
