@@ -25,7 +25,7 @@ func TestFollow(t *testing.T) {
 	if got := cur.Insurers(); !slices.Equal(got, []string{insurerB, insurerA, insurerC}) {
 		t.Errorf("insurers %v", got)
 	}
-	if !cur.Published().Equal(day0) || !cur.Expires().Equal(day0.Add(48*time.Hour)) || cur.Version() != 1 || cur.RootVersion() != 1 {
+	if !cur.Published().Equal(day0) || !cur.Expires().Equal(day0.Add(7*24*time.Hour)) || cur.Version() != 1 || cur.RootVersion() != 1 {
 		t.Errorf("published %v, expires %v, version %d", cur.Published(), cur.Expires(), cur.Version())
 	}
 	info, err := cur.Target("amc/" + insurerA + "/status/3")
