@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"sceau/signing"
 )
@@ -132,17 +131,15 @@ func TestBombIsCheap(t *testing.T) {
 	inflate(bomb)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
 	for range 100 {
 		if _, err := inflate(bomb); err == nil {
 			t.Fatal("accepted")
 		}
 	}
-	took := time.Since(start) / 100
 	runtime.ReadMemStats(&after)
 	grown := (after.TotalAlloc - before.TotalAlloc) / 100
-	t.Logf("a bomb of %d bytes is refused in %v, %d bytes allocated", len(bomb), took, grown)
-	if took > 50*time.Millisecond || grown > 1<<20 {
+	t.Logf("a bomb of %d bytes is refused after %d bytes allocated", len(bomb), grown)
+	if grown > 1<<20 {
 		t.Error("too dear")
 	}
 }

@@ -40,7 +40,7 @@ func main() {
 		name string
 		run  func(*bench) error
 	}{{"verdict", (*bench).verdict}, {"code", (*bench).codes}, {"status", (*bench).statusPages}, {"issue", (*bench).issue},
-		{"peers", (*bench).peers}, {"nation", (*bench).nation}}
+		{"peers", (*bench).peers}, {"nation", (*bench).nation}, {"demo", (*bench).demo}}
 	for _, part := range all {
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], part.name) {
 			continue
