@@ -198,7 +198,7 @@ func TestNaughtyStrings(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d naughty strings as nom, prénom and note: %d times kept as a name, %d as a note, %d refused", len(list), kept, keptNotes, refusedNames)
+	t.Logf("count: %d naughty strings as nom, prénom and note: %d times kept as a name, %d as a note, %d refused", len(list), kept, keptNotes, refusedNames)
 	if kept == 0 || keptNotes == 0 || refusedNames < 900 {
 		t.Error("the test met nothing")
 	}

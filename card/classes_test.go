@@ -280,7 +280,7 @@ func TestClaimClasses(t *testing.T) {
 			codes[cl.code]++
 		})
 	}
-	t.Logf("%d classes of claims, %d codes, 0 accepted", len(claimClasses), len(codes))
+	t.Logf("count: %d classes of claims, %d codes, 0 accepted", len(claimClasses), len(codes))
 	if len(claimClasses) < 70 {
 		t.Error("classes lost")
 	}

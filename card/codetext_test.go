@@ -171,7 +171,7 @@ func TestEveryPosition(t *testing.T) {
 			try(twin[:i])
 		}
 	}
-	t.Logf("%d damaged texts: 0 accepted, %d not recognised as damage", tried, accidents)
+	t.Logf("count: %d damaged texts: 0 accepted, %d not recognised as damage", tried, accidents)
 	if tried < 50000 {
 		t.Error("too few")
 	}

@@ -66,7 +66,7 @@ func TestJSONTestSuite(t *testing.T) {
 	if count["n refused"] < 180 || count["i refused"] < 30 || count["y accepted"] < 30 {
 		t.Errorf("counts: %v", count)
 	}
-	t.Logf("%d files, none a card: %v", len(files), count)
+	t.Logf("count: %d files, none a card: %v", len(files), count)
 }
 
 func TestReaderTokens(t *testing.T) {

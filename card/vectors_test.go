@@ -115,7 +115,7 @@ func TestVectors(t *testing.T) {
 			t.Errorf("no vector of level %s", level)
 		}
 	}
-	t.Logf("%d vectors: %v", len(names), count)
+	t.Logf("count: %d vectors: %v", len(names), count)
 }
 
 func writeAllVectors(t *testing.T) {

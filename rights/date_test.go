@@ -64,7 +64,7 @@ func TestDateAtZones(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d moments in %d zones, 0 differences", checked, len(zones))
+	t.Logf("count: %d moments in %d zones, 0 differences", checked, len(zones))
 }
 
 func TestMidnight(t *testing.T) {

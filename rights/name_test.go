@@ -91,7 +91,7 @@ func TestNaughtyNames(t *testing.T) {
 	if len(list) < 500 || len(passed) == 0 || count[""] != 0 {
 		t.Fatalf("%d strings, %d passed, %d without code", len(list), len(passed), count[""])
 	}
-	t.Logf("%d naughty strings: %d are lawful names (words such as %q), refused: %v", len(list), len(passed), passed[0], count)
+	t.Logf("count: %d naughty strings: %d are lawful names (words such as %q), refused: %v", len(list), len(passed), passed[0], count)
 }
 
 // sharedFile reads a file of the test data that stands beside the project, or skips.

@@ -43,7 +43,7 @@ func TestCorpus(t *testing.T) {
 		}
 		codes[c.code]++
 	}
-	t.Logf("%d tokens refused, 0 accepted, %d codes", len(allClasses()), len(codes))
+	t.Logf("count: %d tokens refused, 0 accepted, %d codes", len(allClasses()), len(codes))
 	if len(codes) < 60 {
 		t.Errorf("only %d classes, 60 wanted", len(codes))
 	}

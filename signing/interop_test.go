@@ -83,5 +83,5 @@ func TestNodeJose(t *testing.T) {
 			t.Errorf("token %d: %s, want %s", i, got[i], want[i])
 		}
 	}
-	t.Logf("node's jose: %d tokens verified, %d changed ones refused", len(want)/2, len(want)/2)
+	t.Logf("count: node's jose: %d tokens verified, %d changed ones refused", len(want)/2, len(want)/2)
 }

@@ -111,7 +111,7 @@ func TestWycheproofJWS(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%s: %d P-256 tokens, 0 taken as cards; signatures alone: %d valid = %d taken + %d with a high s, twin taken; "+
+		t.Logf("count: %s: %d P-256 tokens, 0 taken as cards; signatures alone: %d valid = %d taken + %d with a high s, twin taken; "+
 			"%d invalid = %d refused by the transport, %d by the header, %d by the signature, %d by the use of their key",
 			file, met, valid, low, high, met-valid, transport, header, signature, byKey)
 		if met < 15 || valid == 0 || low+high != valid || transport+header+signature+byKey != met-valid {
@@ -236,7 +236,7 @@ func TestWycheproofJWK(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("JWK: %d groups; %d keys taken, %d refused, %d refused for holding a secret", len(v.TestGroups), taken, refused, private)
+	t.Logf("count: JWK: %d groups; %d keys taken, %d refused, %d refused for holding a secret", len(v.TestGroups), taken, refused, private)
 	if len(want) != 0 || refused == 0 || private == 0 {
 		t.Errorf("not met: %v", want)
 	}
@@ -298,7 +298,7 @@ func TestWycheproofP1363(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("P1363: %d vectors: valid %d taken, %d refused for a high s (twin taken); %d invalid refused, 0 taken", met, low, high, invalid)
+	t.Logf("count: P1363: %d vectors: valid %d taken, %d refused for a high s (twin taken); %d invalid refused, 0 taken", met, low, high, invalid)
 	if met != v.NumberOfTests || low == 0 || high == 0 || invalid == 0 {
 		t.Errorf("%d of %d vectors met", met, v.NumberOfTests)
 	}
@@ -347,7 +347,7 @@ func TestWycheproofDER(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("DER: %d vectors: %d valid taken, %d invalid refused", met, valid, invalid)
+	t.Logf("count: DER: %d vectors: %d valid taken, %d invalid refused", met, valid, invalid)
 	if met != v.NumberOfTests || valid == 0 || invalid == 0 {
 		t.Errorf("%d of %d vectors met", met, v.NumberOfTests)
 	}
@@ -386,7 +386,7 @@ func TestJSONTestSuite(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("JSONTestSuite: %d y, %d n, %d i refused as headers and as JWK", count["y"], count["n"], count["i"])
+	t.Logf("count: JSONTestSuite: %d y, %d n, %d i refused as headers and as JWK", count["y"], count["n"], count["i"])
 	if len(files) < 300 {
 		t.Errorf("only %d files met", len(files))
 	}

@@ -147,7 +147,7 @@ func TestKill(t *testing.T) {
 		}
 		w.store = nil
 	}
-	t.Logf("%d kills, %d cards acknowledged, %d intents left behind in all", cycles, worked, intents)
+	t.Logf("count: %d kills, %d cards acknowledged, %d intents left behind in all", cycles, worked, intents)
 	if worked < cycles { // a child that is killed before it works proves nothing
 		t.Errorf("only %d cards were acknowledged in %d cycles", worked, cycles)
 	}

@@ -343,7 +343,7 @@ func TestRepertoire(t *testing.T) {
 			letters = append(letters, s)
 		}
 	}
-	t.Logf("%d letters and marks printed, %d refused by name", len(letters), refused)
+	t.Logf("count: %d letters and marks printed, %d refused by name", len(letters), refused)
 	if len(letters) < 600 {
 		t.Fatal("too few letters")
 	}

@@ -360,5 +360,5 @@ func TestZbarReadsBoth(t *testing.T) {
 			t.Errorf("symbol %d: read %q", i, got[i])
 		}
 	}
-	t.Logf("zbarimg read %d of %d symbols, versions 8 to 20, both paths", len(got), len(want))
+	t.Logf("count: zbarimg read %d of %d symbols, versions 8 to 20, both paths", len(got), len(want))
 }

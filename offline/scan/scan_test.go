@@ -197,7 +197,7 @@ func TestSingleFaults(t *testing.T) {
 	if refused == 0 || same > count/100 {
 		t.Fatalf("%d of %d refused, %d unharmed", refused, count, same)
 	}
-	t.Logf("%d faults: %d refused, %d were the code itself, 0 another text", count, refused, same)
+	t.Logf("count: %d faults: %d refused, %d were the code itself, 0 another text", count, refused, same)
 }
 
 // TestHalf: every length at which a scan can break off, from either end.

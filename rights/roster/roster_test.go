@@ -183,7 +183,7 @@ func TestRejectsOfCells(t *testing.T) {
 			t.Errorf("%s %.30q: %+v", c.name, c.value, s)
 		}
 	}
-	t.Logf("%d cells, %d different reject codes", len(cases), len(covered))
+	t.Logf("count: %d cells, %d different reject codes", len(cases), len(covered))
 }
 
 func TestRejectsOfContracts(t *testing.T) {

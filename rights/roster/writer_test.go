@@ -264,7 +264,7 @@ func TestRejectFiles(t *testing.T) {
 	if !slices.Equal(back, rejects) {
 		t.Error("JSON does not read back")
 	}
-	t.Logf("%d payloads, %d of them dangerous, 0 formulas", len(rejects), dangerous)
+	t.Logf("count: %d payloads, %d of them dangerous, 0 formulas", len(rejects), dangerous)
 }
 
 // TestRosterOfPayloads holds that a roster itself carries no formula: notes are the only free text.

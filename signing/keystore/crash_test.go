@@ -124,7 +124,7 @@ func TestKilledBetweenSteps(t *testing.T) {
 			t.Errorf("step %d: left behind: %v %v", step, left, err)
 		}
 	}
-	t.Logf("killed at %d steps: %d times no key, %d times a whole key", killed, without, with)
+	t.Logf("count: killed at %d steps: %d times no key, %d times a whole key", killed, without, with)
 	if killed < 10 || without == 0 || with == 0 {
 		t.Error("the kills did not fall where they should")
 	}

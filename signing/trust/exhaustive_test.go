@@ -80,7 +80,7 @@ func TestEveryByteFlipped(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d flips, 0 accepted", flips)
+	t.Logf("count: %d flips, 0 accepted", flips)
 	if step == 1 && flips < 15_000 {
 		t.Errorf("only %d flips", flips)
 	}
