@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -189,37 +188,5 @@ func TestBitRot(t *testing.T) {
 	}
 	if noticed == 0 {
 		t.Error("no flip was noticed at all: the test looked at nothing")
-	}
-}
-
-// TestManyRows: thousands of rows in one transaction are no matter of minutes. The bound is generous: it finds a lost index.
-func TestManyRows(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "register.db")
-	create(t, path)
-	s, err := sqlite.Open(path, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	began := time.Now()
-	err = s.Update(context.Background(), func(tx register.Tx) error {
-		for i := range 20000 {
-			c := register.Contract{Key: register.ContractKey{Insurer: "1", Adherent: fmt.Sprint("A", i)}, Revision: 1, From: 1, To: 2, Canonical: make([]byte, 600)}
-			if _, err := tx.Contract(c.Key); !errors.Is(err, register.ErrNotFound) {
-				return fmt.Errorf("contract %d: %v", i, err)
-			}
-			if err := tx.PutContract(c); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := time.Since(began); d > 30*time.Second {
-		t.Errorf("20,000 contracts took %v", d)
-	} else {
-		t.Logf("20,000 contracts: %v, %.1f µs each", d, float64(d.Microseconds())/20000)
 	}
 }
