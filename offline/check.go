@@ -14,7 +14,7 @@ import (
 
 // Check answers q from facts. It never fails: what can't be decided is a verdict of status Unknown.
 func Check(facts Facts, q Query) Verdict {
-	v := Verdict{Care: q.Care, Domain: q.Domain}
+	v := Verdict{Care: q.Care, Domain: q.Domain, Person: q.Person}
 	if v.Care == 0 {
 		v.Care = rights.DateAt(q.Now)
 	}
@@ -101,6 +101,9 @@ func (v *Verdict) judge(facts Facts, q Query) Verdict {
 	v.people(claims, q.Domain)
 
 	floor := v.Issuer.Published
+	if v.Issuer.Floor.After(floor) {
+		floor = v.Issuer.Floor
+	}
 	if iat := time.Unix(claims.IssuedAt, 0); iat.After(floor) {
 		floor = iat
 	}
@@ -157,16 +160,42 @@ func within(day, from, to rights.Date) bool {
 	return (from == 0 || day >= from) && (to == 0 || day <= to)
 }
 
-// calendar compares the date of care with the card's days, then with the chosen beneficiary's own.
+// calendar compares the date of care with the card's days, then with the chosen beneficiary's own, or with everybody's when
+// the whole household is asked for.
 func (v *Verdict) calendar(claims card.Claims, person int) Reason {
-	from, to := claims.ValidFrom(), claims.ValidTo()
-	if person > 0 {
-		p := claims.People[person-1]
-		from = max(from, p.From)
-		if p.To != 0 {
-			to = min(to, p.To)
+	first, last := claims.ValidFrom(), claims.ValidTo()
+	if reason := v.outside(first, last); reason != "" {
+		return reason
+	}
+	// The earliest and the latest day on which somebody asked for is insured.
+	v.Own = true
+	from, to := last, first
+	for i, p := range claims.People {
+		if person > 0 && person != i+1 {
+			continue
+		}
+		from = min(from, max(first, p.From))
+		if p.To == 0 {
+			to = last
+		}
+		to = max(to, p.To)
+	}
+	if reason := v.outside(from, to); reason != "" {
+		return reason
+	}
+	for i, p := range claims.People {
+		if (person == 0 || person == i+1) && within(v.Care, p.From, p.To) {
+			v.Own = false
+			return ""
 		}
 	}
+	// Between the end of some and the beginning of the others.
+	v.Since = to
+	return Expired
+}
+
+// outside says when the date of care is not in [from, to].
+func (v *Verdict) outside(from, to rights.Date) Reason {
 	switch {
 	case v.Care < from:
 		v.Since = from
@@ -190,20 +219,16 @@ func ended(s status.State) Reason {
 	return ""
 }
 
-// coverage answers for the domain. Without one, the card alone is judged.
+// coverage answers for the domain, or without one for being insured on that day.
 func (v *Verdict) coverage(q Query) Reason {
-	if q.Domain == "" {
-		return OK
-	}
 	asked := v.People
 	if q.Person > 0 {
 		asked = v.People[q.Person-1 : q.Person]
 	}
-	covered, request := 0, false
+	covered := 0
 	for _, p := range asked {
 		if p.Covered {
 			covered++
-			request = request || p.Value.Kind == rights.PEC
 		}
 	}
 	switch {
@@ -215,7 +240,7 @@ func (v *Verdict) coverage(q Query) Reason {
 	case covered < len(asked):
 		// "Open" would be wrong for one of them, and "refused" for another.
 		return ChoosePerson
-	case request:
+	case v.request(q):
 		return OKPEC
 	}
 	return OK
@@ -241,19 +266,33 @@ func (v *Verdict) freshness(q Query, reason Reason, state status.State) Reason {
 	if v.List.Age > refuse {
 		return ListTooOld
 	}
-	v.Pay = &Payment{Until: v.Issuer.Published.Add(refuse), Euros: limits.PayableEuros}
 	switch {
 	case reason == ChoosePerson:
-		return ChoosePerson
 	case v.List.Age > reserve || q.Now.After(v.Issuer.Expires):
-		return StaleList
-	case state.Ended():
+		reason = StaleList
+	case state.Ended() && state.End != status.Replaced:
 		v.Since = state.EndFrom
 		if reason == OK {
-			return BeforeEnd
+			reason = BeforeEnd
 		}
 	}
+	// The policy speaks of domains. Nothing is promised for a day to come, whose end of rights no list can know, nor where the
+	// insurer's agreement is still to be asked for.
+	v.Ahead = v.Care > rights.DateAt(q.Now)
+	if q.Domain != "" && !v.Ahead && !v.request(q) && (reason == OK || reason == BeforeEnd || reason == StaleList) {
+		v.Pay = &Payment{Until: v.Issuer.Published.Add(refuse), Euros: limits.PayableEuros}
+	}
 	return reason
+}
+
+// request says whether somebody asked for needs the insurer's agreement first.
+func (v *Verdict) request(q Query) bool {
+	for _, p := range v.People {
+		if (q.Person == 0 || q.Person == p.Number) && p.Covered && p.Value.Kind == rights.PEC {
+			return true
+		}
+	}
+	return false
 }
 
 // say closes the verdict with its reason.

@@ -87,6 +87,19 @@ type world struct {
 	*counter
 	signers map[rights.AMC]*signing.Signer
 	now     time.Time
+	leave   bool // everybody left the contract on 31 January
+}
+
+// change is what the scene asks of the contract.
+func (w *world) change(t *testing.T) func(*rights.Contract) {
+	if !w.leave {
+		return nil
+	}
+	return func(c *rights.Contract) {
+		for i := range c.Beneficiaries {
+			c.Beneficiaries[i].From, c.Beneficiaries[i].To = 0, day(t, "2027-01-31")
+		}
+	}
 }
 
 func newWorld(t testing.TB) *world {
@@ -184,6 +197,9 @@ func (w *world) event(t testing.TB, list uint32, e status.Entry) {
 	w.pages[list] = p
 }
 
+// everybody asks for the household; the other rows of the table ask for its first beneficiary.
+const everybody = 100
+
 var home = card.Place{List: 1, Index: 583021}
 
 func TestVerdictTable(t *testing.T) {
@@ -207,11 +223,17 @@ func TestVerdictTable(t *testing.T) {
 		since  string
 	}{
 		"card alone":                     {want: offline.OK},
-		"domain, person":                 {domain: "PHAR", person: 1, want: offline.OK},
-		"domain, household, all insured": {domain: "PHAR", care: "2027-06-01", want: offline.OK},
-		"domain, household, one not yet": {domain: "PHAR", care: "2027-05-31", want: offline.ChoosePerson},
+		"card alone, one not yet":        {person: everybody, want: offline.ChoosePerson},
+		"card alone, all insured":        {person: everybody, care: "2027-06-01", want: offline.OK},
+		"nobody any more":                {person: everybody, setup: func(_ *testing.T, w *world) { w.leave = true }, want: offline.Expired, since: "2027-01-31"},
+		"domain, person":                 {domain: "PHAR", want: offline.OK},
+		"care to come":                   {domain: "PHAR", care: "2027-03-03", want: offline.OK},
+		"domain, list stale":             {domain: "PHAR", setup: aged(73 * time.Hour), want: offline.StaleList},
+		"clock behind another operator":  {setup: func(_ *testing.T, w *world) { w.issuers[mutuelle.Key()].Floor = w.now.Add(11 * time.Minute) }, want: offline.ClockWrong},
+		"domain, household, all insured": {domain: "PHAR", person: everybody, care: "2027-06-01", want: offline.OK},
+		"domain, household, one not yet": {domain: "PHAR", person: everybody, care: "2027-05-31", want: offline.ChoosePerson},
 		"prior agreement":                {domain: "OPTI", person: 1, want: offline.OKPEC},
-		"prior agreement, one without":   {domain: "OPTI", care: "2027-07-01", want: offline.ChoosePerson},
+		"prior agreement, one without":   {domain: "OPTI", person: everybody, care: "2027-07-01", want: offline.ChoosePerson},
 		"dash":                           {domain: "MED", want: offline.NotCovered},
 		"domain absent from card":        {domain: "DENT", want: offline.NotCovered},
 		"domain for the other person":    {domain: "LABO", person: 2, care: "2027-07-01", want: offline.NotCovered},
@@ -230,6 +252,7 @@ func TestVerdictTable(t *testing.T) {
 		"eve of void":             {care: "2027-02-28", setup: end(status.Void, "2027-03-01"), want: offline.BeforeEnd, since: "2027-03-01"},
 		"void to come":            {setup: end(status.Void, "2027-04-01"), want: offline.BeforeEnd, since: "2027-04-01"},
 		"void to come, agreement": {domain: "OPTI", person: 1, setup: end(status.Void, "2027-04-01"), want: offline.OKPEC, since: "2027-04-01"},
+		"replaced from tomorrow":  {setup: end(status.Replaced, "2027-03-03"), want: offline.OK},
 		"replaced":                {setup: end(status.Replaced, "2027-03-01"), want: offline.Replaced, since: "2027-03-01"},
 		"suspended":               {setup: end(status.Suspended, "2027-03-01"), want: offline.Suspended, since: "2027-03-01"},
 		"restored": {setup: func(t *testing.T, w *world) {
@@ -277,7 +300,13 @@ func TestVerdictTable(t *testing.T) {
 			if tc.setup != nil {
 				tc.setup(t, w)
 			}
-			q := offline.Query{Text: w.issue(t, mutuelle, mutuelle, home, nil), Domain: tc.domain, Person: tc.person, Now: w.now}
+			q := offline.Query{Text: w.issue(t, mutuelle, mutuelle, home, w.change(t)), Domain: tc.domain, Person: tc.person, Now: w.now}
+			switch tc.person {
+			case 0:
+				q.Person = 1
+			case everybody:
+				q.Person = 0
+			}
 			if tc.care != "" {
 				q.Care = day(t, tc.care)
 			}
@@ -285,8 +314,15 @@ func TestVerdictTable(t *testing.T) {
 			if v.Reason != tc.want || v.Status != offline.StatusOf(tc.want) || v.Since.String() != tc.since {
 				t.Fatalf("got %s %s since %q, want %s since %q", v.Status, v.Reason, v.Since, tc.want, tc.since)
 			}
-			if v.Status == offline.Valid && (v.Card == nil || v.List == nil || v.Pay == nil) {
+			if v.Status == offline.Valid && (v.Card == nil || v.List == nil) {
 				t.Error("a valid verdict says nothing of what it relied on")
+			}
+			promised := q.Domain != "" && !v.Ahead && (tc.want == offline.OK || tc.want == offline.BeforeEnd || tc.want == offline.StaleList)
+			if (v.Pay != nil) != promised {
+				t.Errorf("payment promise: %v", v.Pay)
+			}
+			if v.Ahead != (v.List != nil && v.Card != nil && v.Care > rights.DateAt(w.now) && v.Status != offline.Refused && v.Status != offline.Unknown) {
+				t.Errorf("care on %s is called ahead: %v", v.Care, v.Ahead)
 			}
 		})
 	}
@@ -296,7 +332,7 @@ func TestForeignHands(t *testing.T) {
 	w := newWorld(t)
 	good := w.issue(t, mutuelle, mutuelle, home, nil)
 	check := func(text string) offline.Verdict {
-		return offline.Check(w, offline.Query{Text: text, Now: w.now})
+		return offline.Check(w, offline.Query{Text: text, Person: 1, Now: w.now})
 	}
 	if v := check(good); v.Reason != offline.OK {
 		t.Fatalf("the genuine twin: %s", v.Reason)
@@ -336,7 +372,7 @@ func TestWords(t *testing.T) {
 	}
 	heads := map[offline.Language][]string{}
 	for _, r := range reasons {
-		v.Reason, v.Since = r, day(t, "2027-04-01")
+		v.Reason, v.Since, v.Own = r, day(t, "2027-04-01"), !v.Own
 		for _, lang := range []offline.Language{offline.French, offline.English} {
 			words := v.Words(lang)
 			all := words.Headline + " " + words.Meaning + " " + words.Next
@@ -361,7 +397,7 @@ func TestWords(t *testing.T) {
 	if got := v.Words("de"); got != v.Words(offline.French) {
 		t.Errorf("unknown language: %+v", got)
 	}
-	if got := v.Words(offline.French).Meaning; !strings.Contains(got, "SP 100% de la base de remboursement") {
+	if got := v.Words(offline.French).Meaning; !strings.Contains(got, ") 100% de la base de remboursement") {
 		t.Errorf("value missing: %s", got)
 	}
 }

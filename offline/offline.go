@@ -37,6 +37,7 @@ type Issuer struct {
 	Codes     *rights.Codes
 	Published time.Time // signed time of the repository's newest publication: the date of the list
 	Expires   time.Time // after this instant the counter never goes green
+	Floor     time.Time // newest signed time of any repository followed: the clock can't be earlier
 }
 
 // Query is one question at the counter.
@@ -63,6 +64,9 @@ type Verdict struct {
 	Since  rights.Date // day that the reason speaks of (end, suspension, first or last day), or 0
 	List   *List       // nil when no list was consulted
 	Pay    *Payment    // nil unless a payment promise applies
+	Person int         // as asked; 0 for the household
+	Own    bool        // the day in Since is the beneficiaries' own, not the card's
+	Ahead  bool        // the date of care is still to come: the verdict is what is known today
 	Issuer *Issuer     // nil while the issuer is unknown
 }
 
@@ -82,7 +86,7 @@ type List struct {
 	Age       time.Duration // counter's clock minus Published, never negative
 }
 
-// Payment is what the outage policy promises for care verified with this list.
+// Payment is what the outage policy promises for one domain, for care until today verified with this list.
 type Payment struct {
 	Until time.Time // the promise ends when the list reaches its refuse limit
 	Euros int       // highest AMC share promised; 0 means that no ceiling is set

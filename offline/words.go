@@ -27,8 +27,8 @@ type Words struct {
 	Next     string // what to do now
 }
 
-// phrase holds the words of one reason. {day} is Verdict.Since, {care} the date of care, {list} the list's date,
-// {age} its age, {value} the value for the domain, {domain} its label, {until} the end of the payment promise.
+// phrase holds the words of one reason. {day} is Verdict.Since and {eve} the day before it, {care} the date of
+// care, {list} the list's date, {age} its age, {value} the value for the domain, {domain} its label.
 type phrase struct{ headline, meaning, next string }
 
 var phrases = map[Language]map[Reason]phrase{
@@ -37,7 +37,7 @@ var phrases = map[Language]map[Reason]phrase{
 			"Comparer l’identité, facturer et garder la preuve de cette vérification."},
 		OKPEC: {"DROITS OUVERTS : PRISE EN CHARGE À DEMANDER", "Carte authentique. {domain} : accord préalable de la mutuelle nécessaire.",
 			"Demander la prise en charge en ligne ou par téléphone ; sans réponse, le devis reste indicatif."},
-		BeforeEnd: {"SOINS ANTÉRIEURS À LA FIN DE DROITS : DROITS OUVERTS À CETTE DATE", "Carte authentique. Les droits sont ouverts le {care} et prennent fin le {day}{value}.",
+		BeforeEnd: {"SOINS ANTÉRIEURS À LA FIN DE DROITS : DROITS OUVERTS À CETTE DATE", "Carte authentique. Les droits sont ouverts le {care}, et jusqu’au {eve} inclus{value}.",
 			"Facturer avec la date des soins et garder la preuve de cette vérification."},
 		StaleList: {"À CONFIRMER : LISTE DU {list}", "Carte authentique, mais la liste a {age} : une fin de droits récente peut manquer.",
 			"Mettre la liste à jour ou confirmer en ligne ; à défaut, appliquer la politique de l’officine."},
@@ -49,6 +49,12 @@ var phrases = map[Language]map[Reason]phrase{
 			"Demander la carte de la période précédente."},
 		Expired: {"CARTE EXPIRÉE LE {day}", "Carte authentique, mais sa période est terminée à la date des soins ({care}).",
 			"Demander la nouvelle carte."},
+		ownNotYet: {"DROITS PAS ENCORE OUVERTS (À PARTIR DU {day})", "Carte authentique, mais les droits de ce bénéficiaire commencent après les soins ({care}).",
+			"Demander la carte qui couvrait le bénéficiaire à cette date."},
+		ownExpired: {"DROITS DU BÉNÉFICIAIRE TERMINÉS LE {day}", "Carte authentique, mais les droits de ce bénéficiaire étaient terminés le jour des soins ({care}).",
+			"Demander au bénéficiaire sa carte actuelle."},
+		ownNotCovered: {"DOMAINE NON COUVERT EN TIERS PAYANT", "Carte authentique. {domain} : pas de tiers payant pour ce bénéficiaire.",
+			"Faire régler la part complémentaire ; la mutuelle remboursera. La part obligatoire est inchangée."},
 		Revoked: {"CARTE NON VALABLE DEPUIS LE {day}", "Carte annulée à la date des soins ({care}).",
 			"Ne pas pratiquer le tiers payant complémentaire ; la part obligatoire est inchangée."},
 		Replaced: {"CARTE REMPLACÉE : DEMANDER LA NOUVELLE CARTE", "Une carte plus récente existe depuis le {day}.",
@@ -91,7 +97,7 @@ var phrases = map[Language]map[Reason]phrase{
 			"Compare the identity, invoice, and keep the proof of this check."},
 		OKPEC: {"RIGHTS OPEN: PRIOR AGREEMENT TO REQUEST", "Authentic card. {domain}: the insurer's prior agreement is needed.",
 			"Request the agreement online or by phone; without it a quote is only indicative."},
-		BeforeEnd: {"CARE BEFORE THE END OF RIGHTS: OPEN ON THAT DAY", "Authentic card. Rights are open on {care} and end on {day}{value}.",
+		BeforeEnd: {"CARE BEFORE THE END OF RIGHTS: OPEN ON THAT DAY", "Authentic card. Rights are open on {care}, and until {eve} included{value}.",
 			"Invoice with the date of care and keep the proof of this check."},
 		StaleList: {"TO CONFIRM: LIST OF {list}", "Authentic card, but the list is {age} old: a recent end of rights may be missing.",
 			"Update the list or confirm online; failing that, apply the pharmacy's policy."},
@@ -103,6 +109,12 @@ var phrases = map[Language]map[Reason]phrase{
 			"Ask for the card of the previous period."},
 		Expired: {"CARD EXPIRED ON {day}", "Authentic card, but its period is over on the date of care ({care}).",
 			"Ask for the new card."},
+		ownNotYet: {"RIGHTS NOT OPEN YET (FROM {day})", "Authentic card, but this beneficiary's rights begin after the care ({care}).",
+			"Ask for the card that covered the beneficiary on that day."},
+		ownExpired: {"BENEFICIARY'S RIGHTS ENDED ON {day}", "Authentic card, but this beneficiary's rights had ended on the date of care ({care}).",
+			"Ask the beneficiary for the present card."},
+		ownNotCovered: {"DOMAIN NOT COVERED BY TIERS PAYANT", "Authentic card. {domain}: no tiers payant for this beneficiary.",
+			"Have the complementary share paid; the insurer will refund it. The compulsory share is unchanged."},
 		Revoked: {"CARD NOT VALID SINCE {day}", "Card cancelled on the date of care ({care}).",
 			"No complementary tiers payant; the compulsory share is unchanged."},
 		Replaced: {"CARD REPLACED: ASK FOR THE NEW ONE", "A more recent card exists since {day}.",
@@ -148,11 +160,48 @@ func (v Verdict) Words(lang Language) Words {
 	if !ok {
 		lang, book = French, phrases[French]
 	}
-	p := book[v.Reason]
+	p := book[v.wording()]
 	fill := strings.NewReplacer(
-		"{day}", v.Since.French(), "{care}", v.Care.French(), "{list}", v.listDay(), "{age}", v.Age(lang),
+		"{day}", v.Since.French(), "{eve}", eve(v.Since).French(), "{care}", v.Care.French(), "{list}", v.listDay(), "{age}", v.Age(lang),
 		"{value}", v.value(lang), "{domain}", v.domainLabel(lang))
-	return Words{Headline: fill.Replace(p.headline), Meaning: fill.Replace(p.meaning), Next: fill.Replace(p.next)}
+	w := Words{Headline: fill.Replace(p.headline), Meaning: fill.Replace(p.meaning), Next: fill.Replace(p.next)}
+	if v.Ahead && v.Status == Valid {
+		w.Meaning += map[Language]string{French: " Les soins sont à venir : vérifier de nouveau le jour même.",
+			English: " The care is still to come: check again on the day."}[lang]
+	}
+	if lang == French {
+		w = Words{spaced.Replace(w.Headline), spaced.Replace(w.Meaning), spaced.Replace(w.Next)}
+	}
+	return w
+}
+
+// Wordings of a reason that speak of the beneficiary instead of the card; never codes of a verdict.
+const (
+	ownNotYet     Reason = "NOT_YET/own"
+	ownExpired    Reason = "EXPIRED/own"
+	ownNotCovered Reason = "NOT_COVERED/own"
+)
+
+func (v Verdict) wording() Reason {
+	switch {
+	case v.Reason == NotYet && v.Own:
+		return ownNotYet
+	case v.Reason == Expired && v.Own:
+		return ownExpired
+	case v.Reason == NotCovered && v.Person > 0:
+		return ownNotCovered
+	}
+	return v.Reason
+}
+
+// spaced puts the no-break spaces of French typography.
+var spaced = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " !", "\u00a0!", " ?", "\u00a0?", "« ", "«\u00a0", " »", "\u00a0»")
+
+func eve(d rights.Date) rights.Date {
+	if d == 0 {
+		return 0
+	}
+	return d - 1
 }
 
 func (v Verdict) listDay() string {
@@ -191,7 +240,9 @@ func (v Verdict) value(lang Language) string {
 		if !p.Covered {
 			continue
 		}
-		if s := p.Value.String(); text == "" {
+		bare := p.Value
+		bare.Circuits, bare.Note = nil, 0 // the people's lines have them
+		if s := bare.String(); text == "" {
 			text = s
 		} else if text != s {
 			return " : " + v.domainLabel(lang)

@@ -3,7 +3,9 @@ package pdf
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,7 +70,8 @@ func crowded(t *testing.T) Sheet {
 	s := households(t)["12"]
 	s.Claims.Guarantees = nil
 	for i := range 12 {
-		s.Claims.Guarantees = append(s.Claims.Guarantees, group(t, []int{i}, allForms...))
+		own := append(slices.Clone(allForms[1:]), fmt.Sprintf("PHAR=SP 100/100/%d", 10+i))
+		s.Claims.Guarantees = append(s.Claims.Guarantees, group(t, []int{i}, own...))
 	}
 	return s
 }

@@ -3,14 +3,12 @@
 package mirror
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
-	"sceau/card"
 	"sceau/card/status"
+	"sceau/offline"
 	"sceau/rights"
 	"sceau/signing/trust"
 )
@@ -22,195 +20,133 @@ type Finding struct {
 	What  string `json:"what"`
 }
 
-// IsDamaged says whether err means that what is stored can't be believed.
-func IsDamaged(err error) bool { return errors.Is(err, ErrDamaged) }
-
 // Fsck verifies everything and returns what is wrong, or nothing.
-func (m *Mirror) Fsck() []Finding {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.forget()
-	var out []Finding
-	add := func(code, where, format string, args ...any) {
-		out = append(out, Finding{code, where, fmt.Sprintf(format, args...)})
-	}
-	for _, fault := range m.integrity() {
-		add("database", FileName, "%s", fault)
-	}
-	ids, err := m.repositoryIDs()
+func (m *Mirror) Fsck(ctx context.Context) []Finding {
+	c := &checker{}
+	v, err := m.View(ctx)
 	if err != nil {
-		add("database", FileName, "%v", err)
-		return out
+		c.add("database", FileName, "%v", err)
+		return c.found
+	}
+	defer v.Close()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.v = v
+	faults, err := v.texts("PRAGMA integrity_check(20)")
+	if err != nil {
+		c.add("database", FileName, "%v", err)
+	}
+	for _, f := range faults {
+		if f != "ok" {
+			c.add("database", FileName, "%s", f)
+		}
+	}
+	ids, err := v.repositoryIDs()
+	if err != nil {
+		c.add("database", FileName, "%v", err)
 	}
 	for _, id := range ids {
-		m.checkRepository(id, add)
+		c.repository(id)
 	}
-	return out
+	return c.found
 }
 
-func (m *Mirror) integrity() []string {
-	rows, err := m.db.Query("PRAGMA integrity_check(20)")
-	if err != nil {
-		return []string{err.Error()}
-	}
-	defer rows.Close()
-	var faults []string
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return append(faults, err.Error())
-		}
-		if line != "ok" {
-			faults = append(faults, line)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		faults = append(faults, err.Error())
-	}
-	return faults
+type checker struct {
+	v     *View
+	found []Finding
 }
 
-func (m *Mirror) repositoryIDs() ([]int64, error) {
-	rows, err := m.db.Query("SELECT id FROM repository ORDER BY id")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+func (c *checker) add(code, where, format string, args ...any) {
+	c.found = append(c.found, Finding{code, where, fmt.Sprintf(format, args...)})
 }
 
-func (m *Mirror) checkRepository(id int64, add func(code, where, format string, args ...any)) {
-	r, err := m.repository(id)
+func (c *checker) repository(id int64) {
+	r, err := c.v.repository(id)
 	if err != nil {
-		add("repository", fmt.Sprint(id), "%v", err)
+		c.add("repository", fmt.Sprint(id), "%v", err)
 		return
 	}
-	routed, err := m.routed(id)
+	routed, err := c.v.texts("SELECT key FROM insurer WHERE repository = ? ORDER BY key", id)
 	if err != nil {
-		add("database", FileName, "%v", err)
+		c.add("database", FileName, "%v", err)
 		return
 	}
-	if keys := r.trusted.Insurers(); !slices.Equal(keys, routed) {
-		add("routing", r.fingerprint, "insurers in the table: %v, signed: %v", routed, keys)
-	}
-	wanted, err := wantedTargets(r.trusted)
-	if err != nil {
-		add("repository", r.fingerprint, "%v", err)
-		return
-	}
-	for _, path := range wanted {
-		if err := m.checkTarget(r, path); err != nil {
-			add("file", path, "%v", err)
+	for _, key := range routed {
+		if !r.trusted.HasInsurer(key) {
+			c.add("routing", r.fingerprint, "insurer %s is routed here and is not signed for", key)
 		}
 	}
+	elsewhere, err := c.v.texts("SELECT key FROM insurer WHERE repository <> ?", id)
+	if err != nil {
+		c.add("database", FileName, "%v", err)
+	}
+	for _, key := range r.trusted.Insurers() {
+		if !slices.Contains(routed, key) && !slices.Contains(elsewhere, key) {
+			c.add("routing", r.fingerprint, "insurer %s is signed for and routed nowhere", key)
+		}
+	}
+	c.files(id, r)
+}
+
+// files checks that what is stored is what is signed, all of it and nothing else.
+func (c *checker) files(id int64, r *followed) {
+	wanted := map[string]bool{}
 	metadata, err := r.trusted.Metadata()
 	if err != nil {
-		add("repository", r.fingerprint, "%v", err)
+		c.add("repository", r.fingerprint, "%v", err)
 		return
 	}
 	for _, f := range metadata {
-		wanted = append(wanted, f.Path)
+		wanted["metadata "+f.Path] = true
 	}
-	stored, err := m.paths(id)
-	if err != nil {
-		add("database", FileName, "%v", err)
-		return
-	}
-	for _, path := range stored {
-		if !slices.Contains(wanted, path) {
-			add("leftover", path, "stored, but no role speaks of it")
-		}
-	}
-}
-
-// wantedTargets lists the targets that a counter keeps: tables, facts of the insurers and whole pages, but no changes.
-func wantedTargets(t *trust.Trusted) ([]string, error) {
-	var out []string
-	for _, key := range append([]string{""}, t.Insurers()...) {
-		infos, err := t.Targets(key)
+	for _, key := range append([]string{""}, r.trusted.Insurers()...) {
+		infos, err := r.trusted.Targets(key)
 		if err != nil {
-			return nil, err
+			c.add("repository", r.fingerprint, "%v", err)
+			return
 		}
 		for _, info := range infos {
-			if refreshable(info.Path) {
-				out = append(out, info.Path)
+			if kind, _, _ := offline.Target(info.Path); kind == offline.OtherTarget {
+				continue
+			}
+			wanted["target "+info.Path] = true
+			if err := c.target(r, info); err != nil {
+				c.add("file", info.Path, "%v", err)
 			}
 		}
 	}
-	return out, nil
-}
-
-// refreshable says whether a counter keeps this target.
-func refreshable(path string) bool {
-	if path == codesPath || strings.HasSuffix(path, "/issuer.json") {
-		return true
+	stored, err := c.v.texts("SELECT kind || ' ' || path FROM file WHERE repository = ? ORDER BY kind, path", id)
+	if err != nil {
+		c.add("database", FileName, "%v", err)
 	}
-	dir, name, _ := cutLast(path)
-	return strings.HasSuffix(dir, "/status") && !strings.Contains(name, ".")
-}
-
-func cutLast(path string) (dir, name string, found bool) {
-	i := strings.LastIndexByte(path, '/')
-	if i < 0 {
-		return "", path, false
+	for _, name := range stored {
+		if !wanted[name] {
+			c.add("leftover", name, "stored, but no role speaks of it")
+		}
 	}
-	return path[:i], path[i+1:], true
 }
 
-func (m *Mirror) checkTarget(r *followed, path string) error {
-	data, err := m.target(r, path)
+func (c *checker) target(r *followed, info trust.Info) error {
+	data, err := c.v.target(r, info.Path)
 	if err != nil {
 		return err
 	}
-	switch dir, name, _ := cutLast(path); {
-	case path == codesPath:
+	switch kind, key, list := offline.Target(info.Path); kind {
+	case offline.CodesTarget:
 		_, err = rights.ParseCodes(data)
-	case name == "issuer.json":
-		_, err = card.ParseInsurer(data)
-	case strings.HasSuffix(dir, "/status"):
-		_, err = status.Decode(data)
+	case offline.IssuerTarget:
+		_, err = parseInsurer(data, key)
+	case offline.PageTarget:
+		_, err = decodePage(data, key, list)
 	}
 	return err
-}
-
-func (m *Mirror) routed(id int64) ([]string, error) {
-	return m.texts("SELECT key FROM insurer WHERE repository = ? ORDER BY key", id)
-}
-
-func (m *Mirror) paths(id int64) ([]string, error) {
-	return m.texts("SELECT path FROM file WHERE repository = ? ORDER BY path", id)
-}
-
-func (m *Mirror) texts(query string, id int64) ([]string, error) {
-	rows, err := m.db.Query(query, id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
 }
 
 // Repository is one repository that the counter follows, for people.
 type Repository struct {
 	Fingerprint string    `json:"fingerprint"`
-	Published   time.Time `json:"published"`
-	Expires     time.Time `json:"expires"`
+	Published   string    `json:"published"` // RFC 3339
+	Expires     string    `json:"expires"`
 	Version     int64     `json:"version"`
 	Insurers    []Insurer `json:"insurers"`
 	Sources     []Source  `json:"sources"`
@@ -224,58 +160,76 @@ type Insurer struct {
 	Events int    `json:"events"` // on all its lists
 }
 
+const rfc3339 = "2006-01-02T15:04:05Z07:00"
+
 // Overview lists what is followed. ErrDamaged when a part can't be believed.
-func (m *Mirror) Overview() ([]Repository, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	ids, err := m.repositoryIDs()
+func (m *Mirror) Overview(ctx context.Context) ([]Repository, error) {
+	v, err := m.View(ctx)
 	if err != nil {
-		return nil, damaged("%v", err)
+		return nil, err
+	}
+	defer v.Close()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ids, err := v.repositoryIDs()
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	all, err := sources(ctx, v.conn)
+	if err != nil {
+		return nil, damaged("%w", err)
 	}
 	out := []Repository{}
 	for _, id := range ids {
-		r, err := m.repository(id)
+		r, err := v.repository(id)
 		if err != nil {
 			return nil, err
 		}
-		o := Repository{Fingerprint: r.fingerprint, Published: r.trusted.Published(), Expires: r.trusted.Expires(),
-			Version: r.trusted.Version(), Insurers: []Insurer{}}
-		for _, key := range r.trusted.Insurers() {
-			i, err := m.describe(r, key)
+		o := Repository{Fingerprint: r.fingerprint, Published: r.trusted.Published().Format(rfc3339), Expires: r.trusted.Expires().Format(rfc3339),
+			Version: r.trusted.Version(), Insurers: []Insurer{}, Sources: []Source{}}
+		for _, s := range all {
+			if s.Fingerprint == r.fingerprint {
+				o.Sources = append(o.Sources, s)
+			}
+		}
+		routed, err := v.texts("SELECT key FROM insurer WHERE repository = ? ORDER BY key", id)
+		if err != nil {
+			return nil, damaged("%w", err)
+		}
+		for _, key := range routed {
+			i, err := v.describe(r, key)
 			if err != nil {
 				return nil, err
 			}
 			o.Insurers = append(o.Insurers, i)
-		}
-		if o.Sources, err = m.sources(id); err != nil {
-			return nil, damaged("%v", err)
 		}
 		out = append(out, o)
 	}
 	return out, nil
 }
 
-func (m *Mirror) describe(r *followed, key string) (Insurer, error) {
-	iss, err := m.issuer(key)
+func (v *View) describe(r *followed, key string) (Insurer, error) {
+	iss, err := v.issuer(key)
 	if err != nil {
 		return Insurer{}, err
 	}
 	i := Insurer{Key: key, Name: iss.Insurer.Name}
 	infos, err := r.trusted.Targets(key)
 	if err != nil {
-		return Insurer{}, damaged("%v", err)
+		return Insurer{}, damaged("%w", err)
 	}
 	for _, info := range infos {
-		if dir, name, _ := cutLast(info.Path); !strings.HasSuffix(dir, "/status") || strings.Contains(name, ".") {
+		kind, _, list := offline.Target(info.Path)
+		if kind != offline.PageTarget {
 			continue
 		}
-		data, err := m.target(r, info.Path)
+		data, err := v.target(r, info.Path)
 		if err != nil {
 			return Insurer{}, err
 		}
-		page, err := status.Decode(data)
-		if err != nil {
-			return Insurer{}, damaged("%s: %v", info.Path, err)
+		var page *status.Page
+		if page, err = decodePage(data, key, list); err != nil {
+			return Insurer{}, err
 		}
 		i.Lists++
 		i.Events += page.Len()

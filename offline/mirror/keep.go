@@ -7,136 +7,171 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/signing/trust"
 )
 
-// Held returns what is kept of the repository with this root fingerprint, and a reader of its stored targets; nil and
-// nil when it is not followed. When what is kept can't be believed the answer is ErrDamaged.
-func (m *Mirror) Held(fingerprint string) (*trust.Trusted, func(path string) ([]byte, error), error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var id int64
-	err := m.db.QueryRow("SELECT id FROM repository WHERE fingerprint = ?", fingerprint).Scan(&id)
+// Held returns what is kept of the repository with this root fingerprint, and a function that releases it.
+func (m *Mirror) Held(ctx context.Context, fingerprint string) (trust.Stored, func(), error) {
+	v, err := m.View(ctx)
+	if err != nil {
+		return trust.Stored{}, nil, err
+	}
+	var s trust.Stored
+	var id, published int64
+	err = v.row("SELECT id, published FROM repository WHERE fingerprint = ?", fingerprint).Scan(&id, &published)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil, nil
+		return s, func() { v.Close() }, nil
+	}
+	if err == nil {
+		s.Floor = time.Unix(published, 0)
+		s.State, err = state(v.conn, id)
 	}
 	if err != nil {
-		return nil, nil, damaged("%v", err)
+		v.Close()
+		return s, nil, damaged("%w", err)
 	}
-	r, err := m.repository(id)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	r, err := v.repository(id)
+	if err == nil {
+		_, err = r.trusted.Metadata() // every role, now: a sync must not stumble over a damaged one later
+	}
 	if err != nil {
-		return nil, nil, err
+		s.Damage = err
+		return s, func() { v.Close() }, nil
 	}
-	return r.trusted, func(path string) ([]byte, error) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.target(r, path)
-	}, nil
+	s.Trusted = r.trusted
+	s.Target = func(path string) ([]byte, error) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.target(r, path)
+	}
+	return s, func() { v.Close() }, nil
 }
 
-// Replace stores the new state of a repository: its pinned first root, its metadata and exactly these targets. All or
-// nothing: ErrClaimed when one of its insurers is followed through another repository.
-func (m *Mirror) Replace(ctx context.Context, root []byte, t *trust.Trusted, targets map[string][]byte) error {
+// state names what is kept of a repository now: the hash of its timestamp, whatever that is worth.
+func state(c *sql.Conn, id int64) (string, error) {
+	var data []byte
+	err := c.QueryRowContext(context.Background(), "SELECT data FROM file WHERE repository = ? AND kind = 'metadata' AND path = 'timestamp.json'", id).Scan(&data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// Replace stores the new state of a repository in place of base: its pinned first root, its metadata and exactly these
+// targets, all or nothing. trust.ErrMoved: another sync stored something since base was read. Insurers that are followed
+// through another repository stay with it and are returned; when all are, nothing is stored: ErrClaimed.
+func (m *Mirror) Replace(ctx context.Context, base trust.Stored, root []byte, t *trust.Trusted, targets map[string][]byte) (contested []string, err error) {
 	metadata, err := t.Metadata()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	tx, err := m.db.BeginTx(ctx, nil)
+	err = m.write(ctx, func(c *sql.Conn) error {
+		id, err := repositoryID(ctx, c, root, t.Published())
+		if err != nil {
+			return err
+		}
+		now, err := state(c, id)
+		if err != nil {
+			return err
+		}
+		if now != base.State {
+			return trust.ErrMoved
+		}
+		if contested, err = claim(ctx, c, id, t.Insurers()); err != nil {
+			return err
+		}
+		return put(ctx, c, id, root, metadata, targets)
+	})
+	if err != nil {
+		return contested, err
+	}
+	return contested, nil
+}
+
+// put makes the files of a repository exactly these.
+func put(ctx context.Context, c *sql.Conn, id int64, root []byte, metadata []trust.File, targets map[string][]byte) error {
+	old, err := hashes(ctx, c, id)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	id, err := repositoryID(tx, root)
-	if err != nil {
-		return err
-	}
-	if err := claim(tx, id, t.Insurers()); err != nil {
-		return err
-	}
-	old, err := hashes(tx, id)
-	if err != nil {
-		return err
-	}
-	put := func(kind, path string, data []byte) error {
-		sum := sha256.Sum256(data)
+	one := func(kind, path string, data []byte) error {
 		name := kind + " " + path
 		known, ok := old[name]
 		delete(old, name)
-		if ok && known == sum {
+		if ok && known == sha256.Sum256(data) {
 			return nil
 		}
-		_, err := tx.Exec("INSERT OR REPLACE INTO file (repository, kind, path, data) VALUES (?, ?, ?, ?)", id, kind, path, data)
+		_, err := c.ExecContext(ctx, "INSERT OR REPLACE INTO file (repository, kind, path, data) VALUES (?, ?, ?, ?)", id, kind, path, data)
 		return err
 	}
 	for _, f := range metadata {
 		if bytes.Equal(f.Data, root) {
 			continue // kept with the repository
 		}
-		if err := put("metadata", f.Path, f.Data); err != nil {
+		if err := one("metadata", f.Path, f.Data); err != nil {
 			return err
 		}
 	}
 	for path, data := range targets {
-		if err := put("target", path, data); err != nil {
+		if err := one("target", path, data); err != nil {
 			return err
 		}
 	}
 	for name := range old {
-		if _, err := tx.Exec("DELETE FROM file WHERE repository = ? AND kind || ' ' || path = ?", id, name); err != nil {
+		if _, err := c.ExecContext(ctx, "DELETE FROM file WHERE repository = ? AND kind || ' ' || path = ?", id, name); err != nil {
 			return err
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	m.forget()
 	return nil
 }
 
-func repositoryID(tx *sql.Tx, root []byte) (int64, error) {
+func repositoryID(ctx context.Context, c *sql.Conn, root []byte, published time.Time) (int64, error) {
 	fingerprint := trust.Fingerprint(root)
-	if _, err := tx.Exec("INSERT OR IGNORE INTO repository (fingerprint, root) VALUES (?, ?)", fingerprint, root); err != nil {
-		return 0, err
-	}
-	// What was accepted under this fingerprint may have been damaged since.
-	if _, err := tx.Exec("UPDATE repository SET root = ? WHERE fingerprint = ? AND root <> ?", root, fingerprint, root); err != nil {
+	// What was accepted under this fingerprint may have been damaged since; the root is the one that has it.
+	_, err := c.ExecContext(ctx, `INSERT INTO repository (fingerprint, root, published) VALUES (?, ?, ?)
+		ON CONFLICT (fingerprint) DO UPDATE SET root = excluded.root, published = excluded.published`, fingerprint, root, published.Unix())
+	if err != nil {
 		return 0, err
 	}
 	var id int64
-	err := tx.QueryRow("SELECT id FROM repository WHERE fingerprint = ?", fingerprint).Scan(&id)
+	err = c.QueryRowContext(ctx, "SELECT id FROM repository WHERE fingerprint = ?", fingerprint).Scan(&id)
 	return id, err
 }
 
-// claim routes the insurers to the repository.
-func claim(tx *sql.Tx, id int64, keys []string) error {
-	if _, err := tx.Exec("DELETE FROM insurer WHERE repository = ?", id); err != nil {
-		return err
+// claim routes the insurers to the repository, save those that another one has.
+func claim(ctx context.Context, c *sql.Conn, id int64, keys []string) (contested []string, err error) {
+	if _, err := c.ExecContext(ctx, "DELETE FROM insurer WHERE repository = ?", id); err != nil {
+		return nil, err
 	}
 	for _, key := range keys {
-		var other string
-		err := tx.QueryRow(`SELECT r.fingerprint FROM insurer i JOIN repository r ON r.id = i.repository WHERE i.key = ?`, key).Scan(&other)
-		if err == nil {
-			return fmt.Errorf("%w: N° AMC %s, already followed through %s", ErrClaimed, key, other)
+		r, err := c.ExecContext(ctx, "INSERT OR IGNORE INTO insurer (key, repository) VALUES (?, ?)", key, id)
+		if err != nil {
+			return nil, err
 		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if _, err := tx.Exec("INSERT INTO insurer (key, repository) VALUES (?, ?)", key, id); err != nil {
-			return err
+		if n, err := r.RowsAffected(); err != nil {
+			return nil, err
+		} else if n == 0 {
+			contested = append(contested, key)
 		}
 	}
-	return nil
+	if len(contested) > 0 && len(contested) == len(keys) {
+		return contested, fmt.Errorf("%w: N° AMC %v", ErrClaimed, contested)
+	}
+	return contested, nil
 }
 
 // hashes computes the SHA-256 of every stored file from its bytes: a damaged row is then written again.
-func hashes(tx *sql.Tx, id int64) (map[string][sha256.Size]byte, error) {
-	rows, err := tx.Query("SELECT kind, path, data FROM file WHERE repository = ?", id)
+func hashes(ctx context.Context, c *sql.Conn, id int64) (map[string][sha256.Size]byte, error) {
+	rows, err := c.QueryContext(ctx, "SELECT kind, path, data FROM file WHERE repository = ?", id)
 	if err != nil {
 		return nil, err
 	}
@@ -153,30 +188,75 @@ func hashes(tx *sql.Tx, id int64) (map[string][sha256.Size]byte, error) {
 	return out, rows.Err()
 }
 
-// Source is a place from which a repository was synced.
-type Source struct {
-	Spec   string    `json:"source"` // as given: address, folder or zip file
-	Synced time.Time `json:"synced"`
+// ErrNotFollowed: no repository has this fingerprint.
+var ErrNotFollowed = errors.New("mirror: repository not followed")
+
+// Forget stops following a repository: its files, its sources and its insurers go.
+func (m *Mirror) Forget(ctx context.Context, fingerprint string) error {
+	return m.write(ctx, func(c *sql.Conn) error {
+		known, err := fingerprints(ctx, c)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(known, func(f string) bool { return trust.SameFingerprint(f, fingerprint) })
+		if at < 0 {
+			return ErrNotFollowed
+		}
+		for _, table := range []string{"source", "insurer", "file"} {
+			if _, err := c.ExecContext(ctx, "DELETE FROM "+table+" WHERE repository = (SELECT id FROM repository WHERE fingerprint = ?)", known[at]); err != nil {
+				return err
+			}
+		}
+		_, err = c.ExecContext(ctx, "DELETE FROM repository WHERE fingerprint = ?", known[at])
+		return err
+	})
 }
 
-// AddSource remembers that spec brought the repository with this fingerprint at a time.
+func fingerprints(ctx context.Context, c *sql.Conn) ([]string, error) {
+	rows, err := c.QueryContext(ctx, "SELECT fingerprint FROM repository")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var f string
+		if err := rows.Scan(&f); err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, rows.Err()
+}
+
+// Source is a place from which a repository was synced.
+type Source struct {
+	Spec        string    `json:"source"`      // as given: address, folder or zip file
+	Fingerprint string    `json:"fingerprint"` // of the repository that it carried first: any other is refused
+	Synced      time.Time `json:"synced"`
+}
+
+// AddSource remembers that spec brought the repository with this fingerprint at a time. A source never changes repository.
 func (m *Mirror) AddSource(ctx context.Context, spec, fingerprint string, at time.Time) error {
-	_, err := m.db.ExecContext(ctx, `INSERT INTO source (spec, repository, synced) SELECT ?, id, ? FROM repository WHERE fingerprint = ?
-		ON CONFLICT (spec) DO UPDATE SET repository = excluded.repository, synced = excluded.synced`, spec, at.Unix(), fingerprint)
-	return err
+	return m.write(ctx, func(c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, `INSERT INTO source (spec, repository, synced) SELECT ?, id, ? FROM repository WHERE fingerprint = ?
+			ON CONFLICT (spec) DO UPDATE SET synced = excluded.synced`, spec, at.Unix(), fingerprint)
+		return err
+	})
 }
 
 // Sources returns the places synced from, in the order of their names.
 func (m *Mirror) Sources(ctx context.Context) ([]Source, error) {
-	return m.querySources(ctx, "1 = 1")
+	c, err := m.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return sources(ctx, c)
 }
 
-func (m *Mirror) sources(id int64) ([]Source, error) {
-	return m.querySources(context.Background(), "s.repository = ?", id)
-}
-
-func (m *Mirror) querySources(ctx context.Context, where string, args ...any) ([]Source, error) {
-	rows, err := m.db.QueryContext(ctx, "SELECT s.spec, s.synced FROM source s WHERE "+where+" ORDER BY s.spec", args...)
+func sources(ctx context.Context, c *sql.Conn) ([]Source, error) {
+	rows, err := c.QueryContext(ctx, "SELECT s.spec, r.fingerprint, s.synced FROM source s JOIN repository r ON r.id = s.repository ORDER BY s.spec")
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +265,7 @@ func (m *Mirror) querySources(ctx context.Context, where string, args ...any) ([
 	for rows.Next() {
 		var s Source
 		var at int64
-		if err := rows.Scan(&s.Spec, &at); err != nil {
+		if err := rows.Scan(&s.Spec, &s.Fingerprint, &at); err != nil {
 			return nil, err
 		}
 		s.Synced = time.Unix(at, 0).UTC()

@@ -4,19 +4,19 @@
 package mirror
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver, without CGO
-
-	"sceau/card/status"
-	"sceau/offline"
+	"modernc.org/sqlite" // the database/sql driver, without CGO
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // FileName is the name of the database in the counter's folder.
@@ -26,10 +26,12 @@ const FileName = "counter.db"
 var (
 	// ErrDamaged: what is stored can't be believed. Sync again; `comptoir fsck` names the part.
 	ErrDamaged = errors.New("mirror: stored data damaged")
-	// ErrClaimed: an insurer is already followed through another repository. Nothing was changed.
+	// ErrClaimed: an insurer is already followed through another repository, and stays with it.
 	ErrClaimed = errors.New("mirror: insurer claimed by two repositories")
 	// ErrNewer: the folder was written by a later version of the program.
 	ErrNewer = errors.New("mirror: folder of a newer version")
+	// ErrUnfinished: the folder can't be written, and holds changes that only a writer can put in place.
+	ErrUnfinished = errors.New("mirror: read-only folder with unfinished changes")
 )
 
 const version = 1
@@ -38,7 +40,8 @@ const schema = `
 CREATE TABLE repository (
   id          INTEGER PRIMARY KEY,
   fingerprint TEXT NOT NULL UNIQUE,
-  root        BLOB NOT NULL
+  root        BLOB NOT NULL,
+  published   INTEGER NOT NULL -- newest publication ever accepted: what is older is refused even when all files are damaged
 ) STRICT;
 CREATE TABLE file (
   repository INTEGER NOT NULL REFERENCES repository(id),
@@ -59,22 +62,8 @@ CREATE TABLE source (
 PRAGMA user_version = 1;
 `
 
-// Mirror is an open counter folder. It is safe for concurrent use, and implements offline.Facts.
-type Mirror struct {
-	db *sql.DB
-
-	mu      sync.Mutex // guards what follows
-	repos   map[int64]*followed
-	issuers map[string]*offline.Issuer
-	pages   map[pageID]*status.Page
-}
-
-type pageID struct {
-	key  string
-	list uint32
-}
-
-var _ offline.Facts = (*Mirror)(nil)
+// Mirror is an open counter folder. It is safe for concurrent use; questions are asked of a View.
+type Mirror struct{ db *sql.DB }
 
 // Open opens a counter folder that exists, to read it; os.ErrNotExist when there is none. A folder that can't be
 // written, such as a stick with its lock on, can still be read.
@@ -84,13 +73,28 @@ func Open(dir string) (*Mirror, error) {
 		return nil, err
 	}
 	m, err := open(name, "rw", "")
-	if err == nil || errors.Is(err, ErrNewer) {
+	if err == nil || !notWritable(err) {
 		return m, err
 	}
-	if ro, roErr := open(name, "ro", "immutable=1"); roErr == nil {
-		return ro, nil
+	// SQLite must be told that nobody writes. What lies in the write-ahead log would then not be seen, and an old list
+	// would be answered from: refuse.
+	if info, statErr := os.Stat(name + "-wal"); statErr == nil && info.Size() > 0 {
+		return nil, fmt.Errorf("%w: %s-wal", ErrUnfinished, FileName)
 	}
-	return nil, err
+	return open(name, "ro", "immutable=1")
+}
+
+// notWritable says whether an error means that the medium or its rights allow no writing.
+func notWritable(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return errors.Is(err, fs.ErrPermission)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return true
+	}
+	return false
 }
 
 // Create opens a counter folder to sync into it, and makes it first where it does not exist.
@@ -120,16 +124,15 @@ func open(name, mode, extra string) (*Mirror, error) {
 		path = "/" + path // C:\… on Windows
 	}
 	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: strings.Trim("mode="+mode+"&"+extra, "&")}).String()
-	dsn += "&_pragma=busy_timeout(10000)&_pragma=trusted_schema(off)&_pragma=cell_size_check(on)&_pragma=mmap_size(0)&_pragma=foreign_keys(on)&_txlock=immediate"
+	dsn += "&_pragma=busy_timeout(10000)&_pragma=trusted_schema(off)&_pragma=cell_size_check(on)&_pragma=mmap_size(0)&_pragma=foreign_keys(on)"
 	if mode != "ro" {
 		dsn += "&_pragma=journal_mode(wal)&_pragma=synchronous(full)"
 	}
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
+		return nil, damaged("%w", err)
 	}
 	m := &Mirror{db: db}
-	m.forget()
 	if err := m.migrate(mode == "rwc"); err != nil {
 		db.Close()
 		return nil, err
@@ -141,7 +144,7 @@ func open(name, mode, extra string) (*Mirror, error) {
 func (m *Mirror) migrate(create bool) error {
 	var have int
 	if err := m.db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
-		return fmt.Errorf("%w: %v", ErrDamaged, err)
+		return damaged("%w", err)
 	}
 	switch {
 	case have == version:
@@ -149,30 +152,75 @@ func (m *Mirror) migrate(create bool) error {
 	case have > version:
 		return fmt.Errorf("%w: %d, this program knows %d", ErrNewer, have, version)
 	case !create:
-		return fmt.Errorf("%w: empty", ErrDamaged)
+		return damaged("empty")
 	}
-	tx, err := m.db.Begin()
+	return m.write(context.Background(), func(c *sql.Conn) error {
+		// Another process may have made the tables meanwhile.
+		if err := c.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&have); err != nil || have == version {
+			return err
+		}
+		_, err := c.ExecContext(context.Background(), schema)
+		return err
+	})
+}
+
+// write runs fn in one write transaction: all of it, durably, or nothing.
+func (m *Mirror) write(ctx context.Context, fn func(*sql.Conn) error) error {
+	c, err := m.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	// Another process may have made the tables meanwhile.
-	if err := tx.QueryRow("PRAGMA user_version").Scan(&have); err != nil || have == version {
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(schema); err != nil {
+	err = fn(c)
+	if err == nil {
+		_, err = c.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		return err
 	}
-	return tx.Commit()
+	// The log goes into the file at once, so that a copy of the folder, or a stick with its lock on, has everything. A reader
+	// keeps it from happening now, which is no fault and not worth waiting for.
+	for _, pragma := range []string{"busy_timeout(0)", "wal_checkpoint(TRUNCATE)", "busy_timeout(10000)"} {
+		c.ExecContext(context.WithoutCancel(ctx), "PRAGMA "+pragma)
+	}
+	return nil
 }
 
 // Close releases the folder.
 func (m *Mirror) Close() error { return m.db.Close() }
 
-// forget drops what was verified in memory, so that the next question reads the disk again. The caller holds mu, or is
-// the only one to know m.
-func (m *Mirror) forget() {
-	m.repos = map[int64]*followed{}
-	m.issuers = map[string]*offline.Issuer{}
-	m.pages = map[pageID]*status.Page{}
+// IsCorrupt says whether err means that the database itself is none any more: only setting it aside helps.
+func IsCorrupt(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	code := e.Code() & 0xff
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
+
+// SetAside renames the database of a folder, which must not be open, and returns its new name.
+func SetAside(dir string, at time.Time) (string, error) {
+	name := filepath.Join(dir, FileName)
+	kept := fmt.Sprintf("%s.damaged-%d", name, at.Unix())
+	if err := os.Rename(name, kept); err != nil {
+		return "", err
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(name + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return kept, err
+		}
+	}
+	return kept, nil
+}
+
+// IsDamaged says whether err means that what is stored can't be believed.
+func IsDamaged(err error) bool { return errors.Is(err, ErrDamaged) }
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...))
 }

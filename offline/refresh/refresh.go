@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sceau/card"
 	"sceau/card/status"
+	"sceau/offline"
 	"sceau/rights"
 	"sceau/signing/trust"
 )
@@ -27,11 +29,12 @@ var (
 
 // Shelf is where the counter keeps what it verified.
 type Shelf interface {
-	// Held returns the state kept of the repository with that root fingerprint and a reader of its verified targets, or
-	// nil and nil when it isn't followed. An error means that what is kept can't be believed any more.
-	Held(fingerprint string) (*trust.Trusted, func(path string) ([]byte, error), error)
-	// Replace stores the new state with exactly these targets: all of it, durably, or nothing.
-	Replace(ctx context.Context, root []byte, t *trust.Trusted, targets map[string][]byte) error
+	// Held returns what is kept of the repository with that root fingerprint, and how to release it once Replace was called
+	// or is not needed. An error means that the shelf itself can't be read.
+	Held(ctx context.Context, fingerprint string) (held trust.Stored, release func(), err error)
+	// Replace stores the new state with exactly these targets in place of base: all of it, durably, or nothing.
+	// trust.ErrMoved when base is no longer what is kept. It returns the insurers that stay with another repository.
+	Replace(ctx context.Context, base trust.Stored, root []byte, t *trust.Trusted, targets map[string][]byte) (contested []string, err error)
 }
 
 // Options of one sync.
@@ -48,10 +51,14 @@ type Report struct {
 	Published   time.Time
 	Insurers    int
 	Lists       int
-	Files       int   // read from the source, metadata included
-	Bytes       int64 // read from the source
-	ByChanges   int   // lists brought up to date by their changes alone
+	Files       int      // read from the source, metadata included
+	Bytes       int64    // read from the source
+	ByChanges   int      // lists brought up to date by their changes alone
+	Contested   []string // AMC keys of insurers that are followed through another repository, and stay with it
 }
+
+// attempts bounds how often a sync starts again because another one finished meanwhile.
+const attempts = 3
 
 // Sync brings the repository that src carries up to date on shelf.
 func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report, error) {
@@ -62,24 +69,33 @@ func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report
 	if o.Root != "" && !trust.SameFingerprint(o.Root, fingerprint) {
 		return Report{}, fmt.Errorf("%w: %s", ErrOtherRoot, fingerprint)
 	}
-	report := Report{Fingerprint: fingerprint}
-	current, held, err := shelf.Held(fingerprint)
-	report.New = current == nil && err == nil
-	var floor time.Time
-	if current != nil {
-		floor = current.Published()
-		_, err = current.Metadata()
+	report := Report{}
+	for range attempts {
+		report, err = once(ctx, shelf, src, root, o.Now())
+		if !errors.Is(err, trust.ErrMoved) {
+			break
+		}
 	}
+	report.Fingerprint = fingerprint
+	return report, err
+}
+
+func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, now time.Time) (Report, error) {
+	held, release, err := shelf.Held(ctx, trust.Fingerprint(root))
 	if err != nil {
-		// What is kept is damaged: begin again from the pinned root, whose bytes the fingerprint vouches for.
-		current = nil
+		return Report{}, err
 	}
+	released := sync.OnceFunc(release)
+	defer released()
+	report := Report{New: held.Floor.IsZero()}
 	r := &run{held: held, targets: map[string][]byte{}}
-	next, did, err := trust.Refresh(ctx, src, trust.RefreshOptions{Current: current, Root: root, Now: o.Now(), Want: r.take})
+	next, did, err := trust.Refresh(ctx, src, trust.RefreshOptions{Current: held.Trusted, Root: root, Now: now, Want: r.take})
 	if err != nil {
 		return report, err
 	}
-	if next.Published().Before(floor) {
+	// Damaged files are read anew from the pinned root, and then only this floor keeps an old state out. After the theft of
+	// an online key and the change of root that ends it, versions and times start afresh.
+	if next.Published().Before(held.Floor) && !did.Recovered {
 		return report, fmt.Errorf("%w: published %s", trust.ErrRollback, next.Published().Format(time.RFC3339))
 	}
 	report.Published, report.Insurers = next.Published(), len(next.Insurers())
@@ -89,12 +105,14 @@ func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report
 	if !report.Changed && r.fetched == 0 {
 		return report, nil
 	}
-	return report, shelf.Replace(ctx, root, next, r.targets)
+	released() // everything that is kept was read
+	report.Contested, err = shelf.Replace(ctx, held, root, next, r.targets)
+	return report, err
 }
 
 // run gathers the targets of one new state.
 type run struct {
-	held      func(path string) ([]byte, error) // nil when nothing is
+	held      trust.Stored
 	targets   map[string][]byte
 	lists     int
 	byChanges int
@@ -106,6 +124,9 @@ func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path strin
 	fetch := func(path string) ([]byte, error) {
 		r.fetched++
 		return source(path)
+	}
+	if err := r.keepsLists(t); err != nil {
+		return err
 	}
 	for _, key := range append([]string{""}, t.Insurers()...) {
 		infos, err := t.Targets(key)
@@ -120,7 +141,7 @@ func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path strin
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := r.takeOne(key, info, byPath, fetch); err != nil {
+			if err := r.takeOne(info, byPath, fetch); err != nil {
 				return err
 			}
 		}
@@ -128,13 +149,11 @@ func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path strin
 	return nil
 }
 
-func (r *run) takeOne(key string, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
-	name := strings.TrimPrefix(info.Path, "amc/"+key+"/")
-	list, isPage := strings.CutPrefix(name, "status/")
-	switch {
-	case key == "" && info.Path == "codes.json":
+func (r *run) takeOne(info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
+	switch kind, key, list := offline.Target(info.Path); kind {
+	case offline.CodesTarget:
 		return r.takeChecked(info, fetch, func(b []byte) error { _, err := rights.ParseCodes(b); return err })
-	case name == "issuer.json":
+	case offline.IssuerTarget:
 		return r.takeChecked(info, fetch, func(b []byte) error {
 			i, err := card.ParseInsurer(b)
 			if err == nil && i.AMC.Key() != key {
@@ -142,11 +161,33 @@ func (r *run) takeOne(key string, info trust.Info, all map[string]trust.Info, fe
 			}
 			return err
 		})
-	case isPage && !strings.Contains(list, "."):
+	case offline.PageTarget:
 		r.lists++
 		return r.takePage(key, list, info, all, fetch)
 	}
 	return nil // changes, digests of a stolen key: fetched when they are needed
+}
+
+// keepsLists refuses a state in which a list that is held is no longer signed: it could come back without its history.
+func (r *run) keepsLists(next *trust.Trusted) error {
+	if r.held.Trusted == nil {
+		return nil
+	}
+	for _, key := range r.held.Trusted.Insurers() {
+		infos, err := r.held.Trusted.Targets(key)
+		if err != nil {
+			return err
+		}
+		for _, info := range infos {
+			if kind, _, _ := offline.Target(info.Path); kind != offline.PageTarget {
+				continue
+			}
+			if _, err := next.Target(info.Path); errors.Is(err, trust.ErrNotFound) {
+				return fmt.Errorf("%w: %s is no longer published", ErrContent, info.Path)
+			}
+		}
+	}
+	return nil
 }
 
 // takeChecked keeps a target whose content check accepts.
@@ -166,10 +207,10 @@ func (r *run) takeChecked(info trust.Info, fetch func(path string) ([]byte, erro
 }
 
 func (r *run) unchanged(info trust.Info) ([]byte, bool) {
-	if r.held == nil {
+	if r.held.Target == nil {
 		return nil, false
 	}
-	b, err := r.held(info.Path)
+	b, err := r.held.Target(info.Path)
 	if err != nil || info.Check(b) != nil {
 		return nil, false
 	}
@@ -177,14 +218,10 @@ func (r *run) unchanged(info trust.Info) ([]byte, bool) {
 }
 
 // takePage brings one list up to date.
-func (r *run) takePage(key, list string, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
+func (r *run) takePage(key string, list uint32, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
 	if b, ok := r.unchanged(info); ok {
 		r.targets[info.Path] = b
 		return nil
-	}
-	number, err := strconv.ParseUint(list, 10, 31)
-	if err != nil {
-		return fmt.Errorf("%w: %s: not a list number", ErrContent, info.Path)
 	}
 	old := r.heldPage(info.Path)
 	if old != nil {
@@ -202,7 +239,7 @@ func (r *run) takePage(key, list string, info trust.Info, all map[string]trust.I
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
 	}
-	if page.Issuer() != key || page.List() != uint32(number) {
+	if page.Issuer() != key || page.List() != list {
 		return fmt.Errorf("%w: %s holds another list", ErrContent, info.Path)
 	}
 	if old != nil {
@@ -215,10 +252,10 @@ func (r *run) takePage(key, list string, info trust.Info, all map[string]trust.I
 }
 
 func (r *run) heldPage(path string) *status.Page {
-	if r.held == nil {
+	if r.held.Target == nil {
 		return nil
 	}
-	b, err := r.held(path)
+	b, err := r.held.Target(path)
 	if err != nil {
 		return nil
 	}

@@ -154,6 +154,17 @@ func newCounter(t *testing.T) (*mirror.Mirror, string) {
 	return m, dir
 }
 
+// view takes a view that the test closes.
+func view(t *testing.T, m *mirror.Mirror) *mirror.View {
+	t.Helper()
+	v, err := m.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return v
+}
+
 func many(from, n uint32) []uint32 {
 	out := make([]uint32, n)
 	for i := range out {
@@ -182,139 +193,61 @@ func TestSyncFollowsByChanges(t *testing.T) {
 	if r, err = refresh.Sync(ctx, m, o.files, o.options()); err != nil || r.ByChanges != 1 {
 		t.Fatalf("two small steps behind a large page: %+v, %v", r, err)
 	}
-	page, err := m.Page(mutuelle, 1)
+	page, err := view(t, m).Page(mutuelle, 1)
 	if err != nil || page.Revision() != o.pages[1].Revision() || page.Len() != o.pages[1].Len() {
 		t.Fatalf("page after changes: %v", err)
 	}
 	if r, err = refresh.Sync(ctx, m, o.files, o.options()); err != nil || r.Changed {
 		t.Fatalf("nothing new: %+v, %v", r, err)
 	}
-	if f := m.Fsck(); len(f) > 0 {
+	if f := m.Fsck(t.Context()); len(f) > 0 {
 		t.Fatalf("%+v", f)
 	}
 }
 
-// Whatever the source does, the last good state stays and keeps answering.
-func TestHostileSourceChangesNothing(t *testing.T) {
-	o := newOperator(t, mutuelle)
-	m, _ := newCounter(t)
-	before := o.files.clone()
-	if _, err := refresh.Sync(t.Context(), m, before, o.options()); err != nil {
-		t.Fatal(err)
-	}
-	o.end(1, many(0, 1000)...)
-	o.publish()
-	shrunk := newOperatorLike(o)
-	stranger := newOperator(t, mutuelle)
-
-	target := func(files memory, part string) string {
-		for name := range files {
-			if strings.Contains(name, part) && before[name] == nil {
-				return name
-			}
-		}
-		t.Fatalf("no new file named like %s", part)
-		return ""
-	}
-	cases := map[string]struct {
-		source func() memory
-		want   error
-	}{
-		"page cut short": {func() memory {
-			f := o.files.clone()
-			name := target(f, "/status/")
-			for _, n := range []string{name} {
-				f[n] = f[n][:len(f[n])-1]
-			}
-			return dropPages(f, before)
-		}, nil},
-		"pages of the old state":    {func() memory { return dropPages(o.files.clone(), before) }, trust.ErrNotFound},
-		"timestamp of nobody":       {func() memory { f := o.files.clone(); f["timestamp.json"] = stranger.files["timestamp.json"]; return f }, trust.ErrSignature},
-		"another root of that name": {func() memory { f := stranger.files.clone(); f["1.root.json"] = o.files["1.root.json"]; return f }, trust.ErrSignature},
-		"everything is gone":        {func() memory { return memory{} }, trust.ErrNotFound},
-		"list lost entries":         {func() memory { return shrunk }, refresh.ErrContent},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			_, err := refresh.Sync(t.Context(), m, tc.source(), o.options())
-			if err == nil || (tc.want != nil && !errors.Is(err, tc.want)) {
-				t.Fatalf("%v, want %v", err, tc.want)
-			}
-			if f := m.Fsck(); len(f) > 0 {
-				t.Fatalf("%+v", f)
-			}
-			if p, err := m.Page(mutuelle, 1); err != nil || p.Len() != 0 {
-				t.Fatalf("the last good list is not what it was: %v", err)
-			}
-		})
-	}
-	// The valid twin.
-	if r, err := refresh.Sync(t.Context(), m, o.files, o.options()); err != nil || !r.Changed {
-		t.Fatalf("%+v, %v", r, err)
-	}
-	if _, err := refresh.Sync(t.Context(), m, before, o.options()); !errors.Is(err, trust.ErrRollback) {
-		t.Fatalf("yesterday's folder: %v", err)
-	}
-}
-
-// dropPages removes the new targets, so that neither page nor changes can be fetched.
-func dropPages(files, before memory) memory {
-	for name := range files {
-		if strings.Contains(name, "/status/") && before[name] == nil {
-			delete(files, name)
-		}
-	}
-	return files
-}
-
-// newOperatorLike publishes, with the operator's own keys, a list that lost its history.
-func newOperatorLike(o *operator) memory {
-	twin := *o
-	twin.files, twin.pages = o.files.clone(), map[uint32]*status.Page{}
-	var err error
-	twin.repo, err = trust.Load(func(path string) ([]byte, error) {
-		b, ok := twin.files[path]
-		if !ok {
-			return nil, trust.ErrNotFound
-		}
-		return b, nil
-	})
-	o.must(err)
-	// The counter holds an empty page of revision 0; what it is shown speaks of another insurer's list.
-	twin.pages[1] = status.New("302976568", 1)
-	o.must(twin.repo.SetTarget(trust.StatusRole(mutuelle), "amc/"+mutuelle+"/status/1", twin.pages[1].Encode(), nil))
-	twin.now = o.now.Add(30*time.Second - time.Hour)
-	twin.publish()
-	return twin.files
-}
-
 func TestTwoOperatorsMayNotClaimOneInsurer(t *testing.T) {
-	first, second, third := newOperator(t, mutuelle), newOperator(t, "302976568", mutuelle), newOperator(t, "999999990")
+	first, second, third := newOperator(t, mutuelle), newOperator(t, "302976568", mutuelle), newOperator(t, mutuelle)
 	m, _ := newCounter(t)
 	if _, err := refresh.Sync(t.Context(), m, first.files, first.options()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := refresh.Sync(t.Context(), m, second.files, second.options()); !errors.Is(err, mirror.ErrClaimed) || !strings.Contains(err.Error(), mutuelle) {
+	genuine, err := view(t, m).Issuer(mutuelle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The second operator's own insurer is followed; the first one's stays where it was, and that is reported.
+	r, err := refresh.Sync(t.Context(), m, second.files, second.options())
+	if err != nil || len(r.Contested) != 1 || r.Contested[0] != mutuelle {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := view(t, m).Issuer("302976568"); err != nil {
+		t.Fatalf("the second operator's own insurer: %v", err)
+	}
+	// One that has nothing else to say is not followed at all.
+	if _, err := refresh.Sync(t.Context(), m, third.files, third.options()); !errors.Is(err, mirror.ErrClaimed) || !strings.Contains(err.Error(), mutuelle) {
 		t.Fatalf("%v", err)
 	}
-	if _, err := m.Issuer("302976568"); !errors.Is(err, offline.ErrUnknownIssuer) {
-		t.Fatalf("a refused repository is followed in part: %v", err)
-	}
-	if _, err := refresh.Sync(t.Context(), m, third.files, third.options()); err != nil {
-		t.Fatalf("another operator beside the first: %v", err)
-	}
-	for _, key := range []string{mutuelle, "999999990"} {
-		if _, err := m.Issuer(key); err != nil {
-			t.Fatalf("%s: %v", key, err)
-		}
+	now, err := view(t, m).Issuer(mutuelle)
+	if err != nil || now.Insurer.CardKeys[0].KID != genuine.Insurer.CardKeys[0].KID {
+		t.Fatalf("the insurer changed hands: %v", err)
 	}
 	o := first.options()
-	o.Root = third.repo.View().Fingerprint()
+	o.Root = second.repo.View().Fingerprint()
 	if _, err := refresh.Sync(t.Context(), m, first.files, o); !errors.Is(err, refresh.ErrOtherRoot) {
 		t.Fatalf("expected root: %v", err)
 	}
-	if f := m.Fsck(); len(f) > 0 {
+	if f := m.Fsck(t.Context()); len(f) > 0 {
 		t.Fatalf("%+v", f)
+	}
+	// Forgetting the first operator frees its insurer.
+	if err := m.Forget(t.Context(), first.repo.View().Fingerprint()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := view(t, m).Issuer(mutuelle); !errors.Is(err, offline.ErrUnknownIssuer) {
+		t.Fatalf("forgotten: %v", err)
+	}
+	if err := m.Forget(t.Context(), first.repo.View().Fingerprint()); !errors.Is(err, mirror.ErrNotFollowed) {
+		t.Fatalf("forgotten twice: %v", err)
 	}
 }
 
@@ -365,18 +298,18 @@ func TestDamageIsNoticedAndMended(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f := fresh.Fsck(); len(f) == 0 {
+		if f := fresh.Fsck(t.Context()); len(f) == 0 {
 			t.Errorf("%s: a flipped bit was not found", path)
 		}
-		_, issuerErr := fresh.Issuer(mutuelle)
-		_, pageErr := fresh.Page(mutuelle, 1)
+		_, issuerErr := view(t, fresh).Issuer(mutuelle)
+		_, pageErr := view(t, fresh).Page(mutuelle, 1)
 		if err := errors.Join(issuerErr, pageErr); err == nil || !mirror.IsDamaged(err) {
 			t.Errorf("%s: believed: %v", path, err)
 		}
 		if _, err := refresh.Sync(t.Context(), fresh, o.files, o.options()); err != nil {
 			t.Errorf("%s: the sync does not mend it: %v", path, err)
 		}
-		if f := fresh.Fsck(); len(f) > 0 {
+		if f := fresh.Fsck(t.Context()); len(f) > 0 {
 			t.Errorf("%s: after the sync: %+v", path, f)
 		}
 		fresh.Close()

@@ -4,12 +4,14 @@ package trust
 import (
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -31,9 +33,15 @@ func TestInteropTUFJS(t *testing.T) {
 
 	// tuf-js judges expiry by this machine's clock.
 	w := newWorldAt(t, time.Now().UTC().Truncate(time.Second), insurerA, insurerB, insurerC)
-	served := w.store
+	// The server answers from a copy: its goroutines outlive the requests that are awaited.
+	var served atomic.Pointer[memory]
+	serve := func(files memory) {
+		own := maps.Clone(files)
+		served.Store(&own)
+	}
+	serve(w.store)
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		data, ok := served[strings.TrimPrefix(r.URL.Path, "/")]
+		data, ok := (*served.Load())[strings.TrimPrefix(r.URL.Path, "/")]
 		if !ok {
 			rw.WriteHeader(404)
 			return
@@ -68,7 +76,7 @@ func TestInteropTUFJS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mine := w.mustFollow(served, nil)
+		mine := w.mustFollow(*served.Load(), nil)
 		if got.Root != mine.RootVersion() || got.Timestamp != mine.Version() || got.Snapshot != mine.snapshot.version {
 			t.Errorf("tuf-js has %+v, this client timestamp %d", got, mine.Version())
 		}
@@ -90,6 +98,7 @@ func TestInteropTUFJS(t *testing.T) {
 	w.nextDay()
 	w.set(InsurerRole(insurerA), "amc/"+insurerA+"/issued/Xq3f9aLmQ2s", "digests", map[string]int{"cards": 1})
 	w.publish()
+	serve(w.store)
 	compare(append(all, "amc/"+insurerA+"/issued/Xq3f9aLmQ2s")...)
 
 	// What this client refuses, tuf-js refuses too.
@@ -109,7 +118,7 @@ func TestInteropTUFJS(t *testing.T) {
 			})
 			files["4.snapshot.json"] = files["2.snapshot.json"]
 		}
-		served = files
+		serve(files)
 		// tuf-js keeps what it had accepted before a refusal: each on its own copy.
 		copied := filepath.Join(t.TempDir(), "state")
 		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
@@ -122,6 +131,6 @@ func TestInteropTUFJS(t *testing.T) {
 			t.Errorf("%s: this client accepted it", name)
 		}
 	}
-	served = w.store
+	serve(w.store)
 	compare(all...)
 }

@@ -3,6 +3,7 @@
 package comptoir
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -24,7 +25,7 @@ anomalie. Une synchronisation remplace ce qui est abîmé.
     aucune anomalie`,
 		Args: ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			findings, err := fsck(args[0])
+			findings, err := fsck(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -54,7 +55,7 @@ anomalie. Une synchronisation remplace ce qui est abîmé.
 }
 
 // fsck opens the folder itself: one that can't even be opened is a finding, not a failure.
-func fsck(dir string) ([]mirror.Finding, error) {
+func fsck(ctx context.Context, dir string) ([]mirror.Finding, error) {
 	m, err := openMirror(dir)
 	if err != nil {
 		if mirror.IsDamaged(err) {
@@ -63,5 +64,5 @@ func fsck(dir string) ([]mirror.Finding, error) {
 		return nil, err
 	}
 	defer m.Close()
-	return m.Fsck(), nil
+	return m.Fsck(ctx), nil
 }

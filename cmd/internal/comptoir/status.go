@@ -25,8 +25,9 @@ func newStatus() *cobra.Command {
 
     $ comptoir status ./counter
     dépôt 3F0A 91C4 …
-      liste du 21/11/2026 à 10:00 (il y a 2 heures), à renouveler avant le 23/11/2026 à 10:00
-      775670482  Mutuelle Exemple  1 liste, 3 fins de droits`,
+      liste du 21/11/2026 à 10:00 (il y a 2 heures), à renouveler avant le 28/11/2026 à 10:00
+      775670482   Mutuelle Exemple  1 liste, 3 changements de droits
+      depuis /srv/public, le 21/11/2026 à 12:00`,
 		Args: ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := openMirror(args[0])
@@ -34,9 +35,9 @@ func newStatus() *cobra.Command {
 				return err
 			}
 			defer m.Close()
-			repos, err := m.Overview()
+			repos, err := m.Overview(c.Context())
 			if err != nil {
-				return ui.WithHint(err, "comptoir fsck %s dit ce qui est abîmé ; comptoir sync répare", args[0])
+				return inFrench(args[0], err)
 			}
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(struct {
@@ -50,13 +51,13 @@ func newStatus() *cobra.Command {
 			}
 			for _, r := range repos {
 				fmt.Fprintf(out, "dépôt %s\n", r.Fingerprint)
-				fmt.Fprintf(out, "  liste du %s (il y a %s), à renouveler avant le %s\n", instant(r.Published),
-					ago(clock.Now().Sub(r.Published)), instant(r.Expires))
+				fmt.Fprintf(out, "  liste du %s (il y a %s), à renouveler avant le %s\n", instantOf(r.Published),
+					ago(clock.Now().Sub(parseTime(r.Published))), instantOf(r.Expires))
 				for _, i := range r.Insurers {
 					fmt.Fprintf(out, "  %-10s  %s  %s, %s\n", i.Key, i.Name, count(i.Lists, "liste"), counted(i.Events, "changement de droits", "changements de droits"))
 				}
 				for _, s := range r.Sources {
-					fmt.Fprintf(out, "  depuis %s, le %s\n", s.Spec, instant(s.Synced))
+					fmt.Fprintf(out, "  depuis %s, le %s\n", shown(s.Spec), instant(s.Synced))
 				}
 			}
 			return nil
@@ -71,7 +72,44 @@ func openMirror(dir string) (*mirror.Mirror, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ui.WithHint(ui.Usage("aucun comptoir dans %s", dir), "comptoir sync %s --from ADRESSE", dir)
 	}
-	return m, err
+	if err != nil {
+		return nil, inFrench(dir, err)
+	}
+	return m, nil
+}
+
+func parseTime(s string) time.Time {
+	t, err := time.Parse(rfc3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func instantOf(s string) string { return instant(parseTime(s)) }
+
+func newForget() *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget DOSSIER EMPREINTE",
+		Short: "Cesse de suivre un dépôt",
+		Long: `Cesse de suivre un dépôt : ses listes, ses sources et ses organismes sont oubliés. « comptoir status » montre les empreintes.
+
+    $ comptoir forget ./counter "3F0A 91C4 …"
+    dépôt oublié`,
+		Args: ui.Args(cobra.ExactArgs(2)),
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := openMirror(args[0])
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			if err := m.Forget(c.Context(), args[1]); err != nil {
+				return inFrench(args[0], err)
+			}
+			fmt.Fprintln(c.OutOrStdout(), "dépôt oublié")
+			return nil
+		},
+	}
 }
 
 func ago(d time.Duration) string {

@@ -5,10 +5,11 @@ package comptoir
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -48,17 +49,18 @@ func newSync() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			m, err := mirror.Create(args[0])
+			sources, err := openSources(from)
 			if err != nil {
-				return fmt.Errorf("dossier du comptoir : %w", err)
+				return err
 			}
-			defer m.Close()
-			if len(from) == 0 {
-				if from, err = knownSources(ctx, m); err != nil {
-					return err
-				}
+			m, err := create(c.ErrOrStderr(), args[0])
+			if err != nil {
+				return err
 			}
-			return syncAll(ctx, c.OutOrStdout(), c.ErrOrStderr(), m, from, root, asJSON, timeout)
+			defer func() { m.Close() }()
+			s := &syncing{out: c.OutOrStdout(), messages: c.ErrOrStderr(), mirror: m, dir: args[0], root: root, json: asJSON, timeout: timeout}
+			defer func() { m = s.mirror }()
+			return s.all(ctx, sources)
 		},
 	}
 	c.Flags().StringArrayVar(&from, "from", nil, "source : adresse http(s), dossier ou fichier zip ; peut être répétée")
@@ -68,36 +70,114 @@ func newSync() *cobra.Command {
 	return c
 }
 
-func knownSources(ctx context.Context, m *mirror.Mirror) ([]string, error) {
-	known, err := m.Sources(ctx)
-	if err != nil {
-		return nil, err
+// openSources names folders and files in full, so that the next sync finds them from anywhere.
+func openSources(from []string) ([]string, error) {
+	var out []string
+	for _, spec := range from {
+		spec = strings.TrimSpace(spec)
+		if !strings.Contains(spec, "://") {
+			abs, err := filepath.Abs(spec)
+			if err != nil {
+				return nil, err
+			}
+			spec = abs
+		}
+		out = append(out, spec)
 	}
-	if len(known) == 0 {
-		return nil, ui.WithHint(ui.Usage("aucune source connue"), "comptoir sync DOSSIER --from ADRESSE")
-	}
-	var from []string
-	for _, s := range known {
-		from = append(from, s.Spec)
-	}
-	return from, nil
+	return out, nil
 }
 
-// syncAll tries every source: a bad one never blocks a good one. It fails when one of them failed.
-func syncAll(ctx context.Context, out, messages io.Writer, m *mirror.Mirror, from []string, root string, asJSON bool, timeout time.Duration) error {
+// create opens the folder. A database that is none any more is set aside, never overwritten; its sources and the roots that
+// were pinned are then lost, and the next root is shown again.
+func create(messages io.Writer, dir string) (*mirror.Mirror, error) {
+	m, err := mirror.Create(dir)
+	if !mirror.IsCorrupt(err) {
+		if err != nil {
+			return nil, inFrench(dir, err)
+		}
+		return m, nil
+	}
+	return setAside(messages, dir)
+}
+
+func setAside(messages io.Writer, dir string) (*mirror.Mirror, error) {
+	kept, err := mirror.SetAside(dir, clock.Now())
+	if err != nil {
+		return nil, inFrench(dir, err)
+	}
+	fmt.Fprintf(messages, "les données abîmées du comptoir sont mises de côté : %s\n", kept)
+	m, err := mirror.Create(dir)
+	if err != nil {
+		return nil, inFrench(dir, err)
+	}
+	return m, nil
+}
+
+// syncing is one run of the command.
+type syncing struct {
+	out, messages io.Writer
+	mirror        *mirror.Mirror
+	dir, root     string
+	json          bool
+	timeout       time.Duration
+}
+
+// all tries every source, those given or those known: a bad one never blocks a good one. It fails when one of them failed.
+func (s *syncing) all(ctx context.Context, from []string) error {
+	known, err := s.mirror.Sources(ctx)
+	if mirror.IsCorrupt(err) {
+		s.mirror.Close()
+		if s.mirror, err = setAside(s.messages, s.dir); err != nil {
+			return err
+		}
+		known = nil
+	}
+	if err != nil {
+		return inFrench(s.dir, err)
+	}
+	pinned := map[string]string{}
+	for _, k := range known {
+		pinned[k.Spec] = k.Fingerprint
+	}
+	if len(from) == 0 {
+		for _, k := range known {
+			from = append(from, k.Spec)
+		}
+	}
+	if len(from) == 0 {
+		return ui.WithHint(ui.Usage("aucune source connue"), "comptoir sync DOSSIER --from ADRESSE")
+	}
 	failed := 0
 	for _, spec := range from {
-		report, err := syncOne(ctx, m, spec, root, timeout)
-		if asJSON {
-			if err := writeSyncJSON(out, spec, report, err); err != nil {
+		// A source that brought a repository once may bring no other: whoever takes the place over is found out here.
+		root := s.root
+		if root == "" {
+			root = pinned[spec]
+		}
+		report, err := s.one(ctx, spec, root)
+		if mirror.IsCorrupt(err) {
+			s.mirror.Close()
+			if s.mirror, err = setAside(s.messages, s.dir); err != nil {
 				return err
 			}
-		} else if err == nil {
-			sayReport(out, report)
+			report, err = s.one(ctx, spec, root)
+		}
+		if err == nil && len(report.Contested) > 0 {
+			err = fmt.Errorf("%w: N° AMC %s", mirror.ErrClaimed, strings.Join(report.Contested, ", "))
+			if !s.json {
+				sayReport(s.out, report)
+			}
+		} else if err == nil && !s.json {
+			sayReport(s.out, report)
+		}
+		if s.json {
+			if err := writeSyncJSON(s.out, shown(spec), report, err); err != nil {
+				return err
+			}
 		}
 		if err != nil {
 			failed++
-			ui.French.Report(messages, explain(spec, err))
+			ui.French.Report(s.messages, inFrench(shown(spec), err))
 		}
 	}
 	if failed > 0 {
@@ -106,21 +186,19 @@ func syncAll(ctx context.Context, out, messages io.Writer, m *mirror.Mirror, fro
 	return nil
 }
 
-func syncOne(ctx context.Context, m *mirror.Mirror, spec, root string, timeout time.Duration) (refresh.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (s *syncing) one(ctx context.Context, spec, root string) (refresh.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	src, err := trust.NewSource(spec)
 	if err != nil {
 		return refresh.Report{}, err
 	}
-	if closer, ok := src.(io.Closer); ok {
-		defer closer.Close()
-	}
-	report, err := refresh.Sync(ctx, m, src, refresh.Options{Root: root, Now: clock.Now})
+	defer trust.CloseSource(src)
+	report, err := refresh.Sync(ctx, s.mirror, src, refresh.Options{Root: root, Now: clock.Now})
 	if err != nil {
 		return report, err
 	}
-	return report, m.AddSource(ctx, spec, report.Fingerprint, clock.Now())
+	return report, s.mirror.AddSource(ctx, spec, report.Fingerprint, clock.Now())
 }
 
 func sayReport(w io.Writer, r refresh.Report) {
@@ -133,18 +211,6 @@ func sayReport(w io.Writer, r refresh.Report) {
 	}
 	fmt.Fprintf(w, "%s du %s : %s, %s, %s (%s)\n", state, instant(r.Published),
 		count(r.Insurers, "organisme"), count(r.Lists, "liste"), counted(r.Files, "fichier lu", "fichiers lus"), size(r.Bytes))
-}
-
-// explain says in French what a source's trouble is and what to do; the technical error stays beside it.
-func explain(spec string, err error) error {
-	switch {
-	case errors.Is(err, mirror.ErrClaimed):
-		return ui.WithHint(err, "deux opérateurs annoncent le même organisme : prévenir les deux, et ne suivre que le bon")
-	case errors.Is(err, refresh.ErrOtherRoot):
-		return ui.WithHint(err, "ne pas poursuivre : demander l’empreinte à l’organisme par un autre moyen")
-	}
-	e := trust.Explain(err)
-	return ui.WithHint(fmt.Errorf("%s : %s (%w)", spec, e.What, err), "%s", e.Todo)
 }
 
 func writeSyncJSON(w io.Writer, spec string, r refresh.Report, err error) error {
@@ -165,8 +231,9 @@ func writeSyncJSON(w io.Writer, spec string, r refresh.Report, err error) error 
 	}{Schema: "sceau-sync-1", Source: spec, OK: err == nil, Fingerprint: r.Fingerprint, New: r.New, Changed: r.Changed,
 		Insurers: r.Insurers, Lists: r.Lists, Files: r.Files, Bytes: r.Bytes}
 	if err != nil {
-		a.Error, a.Code = err.Error(), trust.Explain(err).Code
-	} else {
+		a.Error, a.Code = err.Error(), troubleOf(err).code
+	}
+	if !r.Published.IsZero() {
 		a.Published = r.Published.UTC().Format(rfc3339)
 	}
 	enc := json.NewEncoder(w)

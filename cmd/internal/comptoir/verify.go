@@ -3,15 +3,22 @@
 package comptoir
 
 import (
+	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"sceau/card"
+	"sceau/card/status"
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
 	"sceau/offline"
@@ -32,9 +39,6 @@ Une frappe abîmée par la disposition du clavier ou par Verr. Maj. est réparé
 
 Avec --json, un objet par code et par ligne : status (valid, reserve, refused, unknown), reason (code stable),
 card, list (revision, age en secondes), people, payment, words. Les codes ne changent pas, les mots peuvent changer.`
-
-// maxInput bounds what verify reads: 1,000 of the longest codes.
-const maxInput = 8 << 20
 
 type verifyFlags struct {
 	json   bool
@@ -68,61 +72,123 @@ func runVerify(c *cobra.Command, args []string, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	m, err := mirror.Open(args[0])
-	if errors.Is(err, os.ErrNotExist) {
-		return ui.WithHint(ui.Usage("aucun comptoir dans %s", args[0]), "comptoir sync %s --from ADRESSE", args[0])
-	}
+	input, closeInput, err := openInput(c.InOrStdin(), args[1:])
 	if err != nil {
 		return err
 	}
-	defer m.Close()
-	if err := knownDomain(m, query); err != nil {
-		return err
-	}
-	input, err := readInput(c.InOrStdin(), args[1:])
+	defer closeInput()
+	facts, release, err := openFacts(c.Context(), args[0])
 	if err != nil {
 		return err
 	}
-	scans := scan.Split(input)
-	if len(scans) == 0 {
-		scans = []string{""} // nothing read is an unreadable code, and scripts always get an answer
+	defer release()
+	if err := knownDomain(facts, query); err != nil {
+		return err
 	}
-	out := c.OutOrStdout()
-	worst := 0
-	for _, typed := range scans {
+	if in, ok := input.(*os.File); ok && ui.IsTerminal(in) && !f.json {
+		fmt.Fprintln(c.ErrOrStderr(), "scanner une carte (Ctrl+D pour finir) :")
+	}
+	worst, n := 0, 0
+	answer := func(typed string) error {
+		n++
 		code, repair, err := scan.Undo(typed)
 		if err != nil {
 			code = strings.TrimSpace(typed)
 		}
 		q := query
 		q.Text = code
-		v := offline.Check(m, q)
-		if f.json {
-			err = writeJSON(out, v, repair, offline.Language(f.lang))
-		} else {
-			err = writeText(out, v, repair, offline.Language(f.lang))
-		}
-		if err != nil {
-			return err
-		}
+		v := offline.Check(facts, q)
 		worst = graver(worst, exitCode(v.Status))
+		if f.json {
+			return writeJSON(c.OutOrStdout(), v, repair, offline.Language(f.lang))
+		}
+		return writeText(c.OutOrStdout(), v, repair, offline.Language(f.lang))
+	}
+	// A scan is answered as soon as its line ends: the next one may come in an hour.
+	lines := bufio.NewScanner(input)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	lines.Split(scanLines)
+	for lines.Scan() {
+		for _, typed := range scan.Split(lines.Text()) {
+			if err := answer(typed); err != nil {
+				return notVerified(err)
+			}
+		}
+	}
+	err = lines.Err()
+	if err == nil && n == 0 {
+		err = answer("") // nothing read is an unreadable code, and scripts always get an answer
+	}
+	if err != nil {
+		return notVerified(fmt.Errorf("lecture des codes : %w", err))
 	}
 	return ui.Exit(worst)
 }
+
+// notVerified is a failure that says nothing about any card: never exit code 1, which is a refusal.
+func notVerified(err error) error { return ui.WithCode(err, exitUnknown) }
+
+const exitUnknown = 4
+
+// scanLines ends a line at LF or at CR: a scanner sends either.
+func scanLines(data []byte, atEOF bool) (int, []byte, error) {
+	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// openFacts opens the counter. A folder that is not there is a mistake on the command line; one that can't be believed
+// still gives an answer for each code: not verified.
+func openFacts(ctx context.Context, dir string) (facts, func(), error) {
+	m, err := mirror.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, ui.WithHint(ui.Usage("aucun comptoir dans %s", dir), "comptoir sync %s --from ADRESSE", dir)
+	}
+	if err != nil && !mirror.IsDamaged(err) {
+		return nil, nil, notVerified(inFrench(dir, err))
+	}
+	if err != nil {
+		return noFacts{err}, func() {}, nil
+	}
+	v, err := m.View(ctx)
+	if err != nil {
+		m.Close()
+		return noFacts{err}, func() {}, nil
+	}
+	return v, func() { v.Close(); m.Close() }, nil
+}
+
+// facts are what verify needs of a view.
+type facts interface {
+	offline.Facts
+	Codes() []*rights.Codes
+}
+
+// noFacts stands for a folder that can't be believed.
+type noFacts struct{ error }
+
+func (n noFacts) Issuer(string) (*offline.Issuer, error)    { return nil, n.error }
+func (n noFacts) Page(string, uint32) (*status.Page, error) { return nil, n.error }
+func (n noFacts) OwnerOf(string) (string, error)            { return "", n.error }
+func (n noFacts) Codes() []*rights.Codes                    { return []*rights.Codes{rights.DefaultCodes()} }
 
 func (f verifyFlags) query() (offline.Query, error) {
 	q := offline.Query{Domain: strings.ToUpper(strings.TrimSpace(f.domain)), Person: f.person, Now: clock.Now()}
 	if f.lang != "fr" && f.lang != "en" {
 		return q, ui.Usage("--lang %q : fr ou en", f.lang)
 	}
-	if f.person < 0 {
-		return q, ui.Usage("--beneficiary %d : un numéro de 1 à 12", f.person)
+	if f.person < 0 || f.person > card.MaxPeople {
+		return q, ui.Usage("--beneficiary %d : un numéro de 1 à %d", f.person, card.MaxPeople)
 	}
 	if f.on == "" {
 		return q, nil
 	}
 	d, err := rights.ParseDate(f.on)
-	if err != nil && len(f.on) == 10 {
+	if err != nil && len(f.on) == 10 && f.on[2] == '/' && f.on[5] == '/' {
 		d, err = rights.ParseDate(f.on[6:] + "-" + f.on[3:5] + "-" + f.on[:2])
 	}
 	if err != nil {
@@ -132,8 +198,8 @@ func (f verifyFlags) query() (offline.Query, error) {
 	return q, nil
 }
 
-// knownDomain refuses a code that no table has and that could only be a typing mistake.
-func knownDomain(m *mirror.Mirror, q offline.Query) error {
+// knownDomain refuses a code that no table has, of the program or of an operator, and that could only be a typing mistake.
+func knownDomain(f facts, q offline.Query) error {
 	if q.Domain == "" {
 		return nil
 	}
@@ -141,35 +207,30 @@ func knownDomain(m *mirror.Mirror, q offline.Query) error {
 	if day == 0 {
 		day = rights.DateAt(q.Now)
 	}
-	codes := m.Codes()
-	if _, ok := codes.Domain(q.Domain, day); ok {
+	known := map[string]bool{}
+	for _, codes := range f.Codes() {
+		for _, d := range codes.Domains(day) {
+			known[d.Code] = true
+		}
+	}
+	if known[q.Domain] {
 		return nil
 	}
-	var known []string
-	for _, d := range codes.Domains(day) {
-		known = append(known, d.Code)
-	}
-	return ui.WithHint(ui.Usage("--domain %q : domaine inconnu", q.Domain), "domaines : %s", strings.Join(known, " "))
+	return ui.WithHint(ui.Usage("--domain %q : domaine inconnu", q.Domain), "domaines : %s", strings.Join(slices.Sorted(maps.Keys(known)), " "))
 }
 
-func readInput(stdin io.Reader, files []string) (string, error) {
-	r := stdin
-	if len(files) == 1 && files[0] != "-" {
-		f, err := os.Open(files[0])
-		if err != nil {
-			return "", ui.WithHint(ui.Usage("%v", err), "donner un fichier de codes, ou - pour l’entrée standard")
-		}
-		defer f.Close()
-		r = f
+// maxLine bounds one line of input, many times the longest scan.
+const maxLine = 1 << 20
+
+func openInput(stdin io.Reader, files []string) (io.Reader, func(), error) {
+	if len(files) == 0 || files[0] == "-" {
+		return stdin, func() {}, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	f, err := os.Open(files[0])
 	if err != nil {
-		return "", fmt.Errorf("lecture des codes : %w", err)
+		return nil, nil, ui.WithHint(ui.Usage("fichier de codes illisible : %v", err), "donner un fichier de codes, ou - pour l’entrée standard")
 	}
-	if len(b) > maxInput {
-		return "", ui.Usage("plus de %d octets à vérifier : couper le fichier", maxInput)
-	}
-	return string(b), nil
+	return f, func() { f.Close() }, nil
 }
 
 func exitCode(s offline.Status) int {
@@ -205,6 +266,7 @@ type answer struct {
 	KID     string         `json:"kid,omitempty"`
 	Care    string         `json:"care"`
 	Domain  string         `json:"domain,omitempty"`
+	Person  int            `json:"beneficiary,omitempty"` // as asked
 	Since   string         `json:"since,omitempty"`
 	Mode    string         `json:"mode"`
 	List    *listAnswer    `json:"list"` // null when no list was consulted
@@ -247,7 +309,7 @@ type wordsAnswer struct {
 func writeJSON(w io.Writer, v offline.Verdict, r scan.Repair, lang offline.Language) error {
 	words := v.Words(lang)
 	a := answer{Schema: "sceau-verdict-1", Status: v.Status, Reason: v.Reason, Detail: v.Detail, Care: v.Care.String(),
-		Domain: v.Domain, Since: v.Since.String(), Mode: "offline", Words: wordsAnswer(words), Repair: r.Advice()}
+		Domain: v.Domain, Person: v.Person, Since: v.Since.String(), Mode: "offline", Words: wordsAnswer(words), Repair: r.Advice()}
 	if v.Card != nil {
 		claims := v.Card.Claims()
 		place := v.Card.Place().String()
@@ -281,50 +343,33 @@ var colours = map[offline.Status]string{offline.Valid: "1;97;42", offline.Reserv
 
 func writeText(w io.Writer, v offline.Verdict, r scan.Repair, lang offline.Language) error {
 	words := v.Words(lang)
+	say := labels[lang]
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, "  "+format+"\n", args...) }
 	fmt.Fprintln(&b, ui.Colour(w, colours[v.Status], marks[v.Status]+" "+words.Headline))
 	line("%s", words.Meaning)
 	if v.Card != nil {
-		line("carte %s de %s, soins du %s", v.Card.Place(), v.Issuer.Insurer.Name, v.Care.French())
-		line("à comparer avec la carte Vitale ou une pièce d’identité :")
+		line(say.card, v.Card.Place(), v.Issuer.Insurer.Name, v.Care.French())
+		line("%s", say.compare)
 		for _, p := range v.People {
-			line("  %d  %s", p.Number, describe(p, v.Domain))
+			if v.Person == 0 || v.Person == p.Number {
+				line("  %d  %s", p.Number, say.describe(p, v.Domain))
+			}
 		}
 	}
 	if l := v.List; l != nil {
-		line("liste %d, révision %d, du %s (il y a %s), vérifiée hors ligne", l.List, l.Revision, instant(l.Published), v.Age(lang))
+		line(say.list, l.List, l.Revision, instant(l.Published), v.Age(lang))
 	}
-	if v.Pay != nil && v.Status != offline.Refused {
-		line("payable avec cette liste jusqu’au %s%s", instant(v.Pay.Until), ceiling(v.Pay.Euros))
+	if v.Pay != nil {
+		line(say.payable, instant(v.Pay.Until))
+		if v.Pay.Euros > 0 {
+			line(say.ceiling, v.Pay.Euros)
+		}
 	}
-	line("à faire : %s", words.Next)
+	line(say.todo, words.Next)
 	if advice := r.Advice(); advice != "" {
-		line("lecture réparée : %s", advice)
+		line(say.repaired, advice)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func describe(p offline.Person, domain string) string {
-	s := fmt.Sprintf("%s %s, né(e) le %s", p.Person.Nom, p.Person.Prenom, p.Person.Birth.French())
-	if p.Person.Rang > 1 {
-		s += fmt.Sprintf(", rang %d", p.Person.Rang)
-	}
-	switch {
-	case domain != "" && p.Covered:
-		s += " : " + domain + " " + p.Value.String()
-	case domain != "":
-		s += " : " + domain + " non couvert à cette date"
-	case !p.Covered:
-		s += " : non couvert(e) à cette date"
-	}
-	return s
-}
-
-func ceiling(euros int) string {
-	if euros == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", part complémentaire jusqu’à %d €", euros)
 }

@@ -9,10 +9,13 @@ import (
 	"golang.org/x/term"
 )
 
+// IsTerminal says whether somebody sits at f.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
 // Colour wraps s in an ANSI attribute when w is a terminal and NO_COLOR is not set.
 func Colour(w io.Writer, attribute, s string) string {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || !term.IsTerminal(int(f.Fd())) {
+	if !ok || os.Getenv("NO_COLOR") != "" || !IsTerminal(f) {
 		return s
 	}
 	return "\x1b[" + attribute + "m " + s + " \x1b[0m"

@@ -19,11 +19,16 @@ const (
 )
 
 // Voice is the language of the two words that start a message.
-type Voice struct{ Error, Hint string }
+type Voice struct {
+	Error, Hint string
+	words       *strings.Replacer // for what the command-line library says by itself
+}
 
 var (
-	English = Voice{"error: ", "hint: "}
-	French  = Voice{"erreur : ", "conseil : "}
+	English = Voice{"error: ", "hint: ", strings.NewReplacer()}
+	French  = Voice{"erreur : ", "conseil : ", strings.NewReplacer("unknown command", "commande inconnue", "unknown flag:", "option inconnue :",
+		"unknown shorthand flag:", "option inconnue :", "flag needs an argument:", "valeur manquante :", "invalid argument", "valeur refusée", " flag:", " :",
+		"accepts between", "arguments attendus : de", "accepts", "arguments attendus :", "arg(s), received", "; reçus :", "[flags]", "[options]")}
 )
 
 type hinted struct {
@@ -38,6 +43,9 @@ func WithHint(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
+	if h := (hinted{}); errors.As(err, &h) {
+		return err // the hint nearest to the fault knows best
+	}
 	return hinted{err, fmt.Sprintf(format, args...)}
 }
 
@@ -50,6 +58,9 @@ func (c coded) Unwrap() error { return c.error }
 
 // Usage marks err as a mistake on the command line: exit code 2.
 func Usage(format string, args ...any) error { return coded{fmt.Errorf(format, args...), ExitUsage} }
+
+// WithCode makes err end the program with code.
+func WithCode(err error, code int) error { return coded{err, code} }
 
 // Exit ends the program with code, without any message: the result already said it.
 func Exit(code int) error {
@@ -86,10 +97,10 @@ func Main(root *cobra.Command, v Voice) int {
 
 // Report writes err and its hint, if any.
 func (v Voice) Report(w io.Writer, err error) {
-	fmt.Fprintln(w, v.Error+strings.TrimSpace(err.Error()))
+	fmt.Fprintln(w, v.Error+v.words.Replace(strings.TrimSpace(err.Error())))
 	var h hinted
 	if errors.As(err, &h) {
-		fmt.Fprintln(w, v.Hint+h.hint)
+		fmt.Fprintln(w, v.Hint+v.words.Replace(h.hint))
 	}
 }
 

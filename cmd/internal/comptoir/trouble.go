@@ -1,0 +1,69 @@
+// Errors in French, with a code for scripts and what to do.
+
+package comptoir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"sceau/cmd/internal/ui"
+	"sceau/offline/mirror"
+	"sceau/offline/refresh"
+	"sceau/signing/trust"
+)
+
+// trouble is an error family in words. Code is stable.
+type trouble struct{ code, what, todo string }
+
+var troubles = []struct {
+	family error
+	trouble
+}{
+	{mirror.ErrClaimed, trouble{"claimed", "cet organisme est déjà suivi par un autre dépôt",
+		"prévenir les deux opérateurs ; « comptoir forget » cesse de suivre un dépôt"}},
+	{mirror.ErrNewer, trouble{"newer", "ce dossier a été écrit par une version plus récente du programme", "mettre le programme à jour"}},
+	{mirror.ErrUnfinished, trouble{"unfinished", "ce dossier est en lecture seule et une mise à jour n’y est pas terminée",
+		"l’ouvrir une fois en écriture, ou en refaire la copie"}},
+	{mirror.ErrNotFollowed, trouble{"not_followed", "aucun dépôt suivi n’a cette empreinte", "« comptoir status » montre les empreintes"}},
+	{mirror.ErrDamaged, trouble{"damaged", "les données de ce comptoir sont abîmées", "lancer « comptoir sync » ; « comptoir fsck » dit ce qui est abîmé"}},
+	{refresh.ErrOtherRoot, trouble{"other_root", "la source porte un autre dépôt que celui attendu",
+		"ne pas poursuivre : demander l’empreinte à l’organisme par un autre moyen"}},
+	{refresh.ErrContent, trouble{"content", "la source publie un fichier signé mais inacceptable",
+		"prévenir l’opérateur, lui seul peut le corriger ; la dernière liste vérifiée reste en service"}},
+	{trust.ErrMoved, trouble{"moved", "une autre synchronisation est en cours", "recommencer"}},
+	{context.DeadlineExceeded, trouble{"timeout", "la source n’a pas répondu à temps", "recommencer, ou allonger --timeout"}},
+	{context.Canceled, trouble{"canceled", "interrompu", "recommencer ; la dernière liste vérifiée reste en service"}},
+	{os.ErrPermission, trouble{"permission", "accès refusé à ce dossier", "vérifier les droits du dossier"}},
+}
+
+// troubleOf names err's family, from this program's packages or from the trust repository's.
+func troubleOf(err error) trouble {
+	for _, t := range troubles {
+		if errors.Is(err, t.family) {
+			return t.trouble
+		}
+	}
+	e := trust.Explain(err)
+	return trouble{e.Code, e.What, e.Todo}
+}
+
+// inFrench puts what happened and what to do around err; the technical words stay behind, in brackets.
+func inFrench(where string, err error) error {
+	t := troubleOf(err)
+	if where != "" {
+		where += " : "
+	}
+	return ui.WithHint(fmt.Errorf("%s%s (%w)", where, t.what, err), "%s", t.todo)
+}
+
+// shown is a source as it may be shown: without the password that an address may hold.
+func shown(spec string) string {
+	if u, err := url.Parse(spec); err == nil && u.User != nil && strings.Contains(spec, "://") {
+		return u.Redacted()
+	}
+	return spec
+}
