@@ -62,8 +62,13 @@ func newTable(c *card.Claims, rep *repertoire) *table {
 		}
 	}
 	slices.Sort(t.domains)
+	t.addBlocks(c)
+	numbered := !t.inOrder()
 	from, to := c.ValidFrom(), c.ValidTo()
-	for _, p := range c.People {
+	for i, p := range c.People {
+		if numbered {
+			p.Nom = fmt.Sprintf("%d. %s", i+1, p.Nom)
+		}
 		row := person{nom: p.Nom, prenom: p.Prenom, birth: p.Birth.French(), own: ownDates(p, from, to)}
 		if p.Rang > 1 {
 			row.birth += fmt.Sprintf("  rang %d", p.Rang)
@@ -75,9 +80,23 @@ func newTable(c *card.Claims, rep *repertoire) *table {
 		t.dateUnits = max(t.dateUnits, rep.units(cond, row.birth))
 		t.people = append(t.people, row)
 	}
-	t.addBlocks(c)
 	t.measure(rep)
 	return t
+}
+
+// inOrder says whether the rows, from top to bottom, follow the card's own order of people, by which a counter asks for one
+// of them. Where they don't, each name is printed with its number.
+func (t *table) inOrder() bool {
+	next := 0
+	for _, b := range t.blocks {
+		for _, p := range b.people {
+			if p != next {
+				return false
+			}
+			next++
+		}
+	}
+	return true
 }
 
 // addBlocks turns the claims, which list people by value, into rows of values by person, and lets people with the same

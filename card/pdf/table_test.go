@@ -2,6 +2,8 @@ package pdf
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +48,15 @@ func TestTableIsTheClaims(t *testing.T) {
 		}
 		if len(table.blocks) > 1 {
 			mixed++
+		}
+		printed := 0
+		for _, b := range table.blocks {
+			for _, p := range b.people {
+				if printed != p && !strings.HasPrefix(table.people[p].nom, strconv.Itoa(p+1)+". ") {
+					t.Errorf("seed %d: person %d is printed in place %d without a number", seed, p+1, printed+1)
+				}
+				printed++
+			}
 		}
 		for p, cells := range rows {
 			for i, d := range table.domains {
