@@ -22,7 +22,8 @@ import (
 type job struct {
 	contract     register.Contract
 	facts        rights.Contract
-	person       int
+	person       int         // register.Household, or the position in the contract
+	slot         int         // register.Card.Person
 	replaces     card.Place  // Place{} for none
 	replacedFrom rights.Date // first day of the new card, last of the old one
 }
@@ -35,6 +36,7 @@ type pending struct {
 	key    cardKey
 	jws    string
 	code   string
+	fault  error // an intent of an earlier run that turned out to be no card
 }
 
 // run is one Issue or Reprint.
@@ -62,28 +64,41 @@ func (r *run) begin(ctx context.Context, plan func(register.Tx) ([]job, error)) 
 }
 
 // resume finishes the intents that a crash, or another process at this very moment, left. What another process finishes
-// first is left to it: it emits.
+// first is left to it: it emits. An intent that can't be finished (its key was retired, it is damaged) is reported and
+// stops no other.
 func (r *run) resume(ctx context.Context, report *IssueReport) error {
+	stuck := map[card.Place]bool{}
 	for {
 		var cards []*pending
+		looked := 0
 		err := r.issuer.Store.Update(ctx, func(tx register.Tx) error {
-			intents, err := tx.Intents(r.issuer.batch())
-			if err != nil || len(intents) == 0 {
+			intents, err := tx.Intents(r.issuer.batch() + len(stuck))
+			if err != nil {
 				return err
 			}
 			for _, c := range intents {
-				key, err := r.keys.forIssuing(tx, c.Contract.Insurer, c.IssuedAt)
+				if stuck[c.Place] {
+					continue
+				}
+				looked++
+				i, err := insurer(tx, c.Contract.Insurer)
 				if err != nil {
 					return err
 				}
-				if key.signer.KID() != c.KID {
-					return fmt.Errorf("%w: card %s was begun with another card key", ErrNoCardKey, c.Place)
+				key, err := r.keyOf(i, c)
+				if err != nil {
+					stuck[c.Place] = true
+					report.Stuck = append(report.Stuck, Unfinished{c.Place, err})
+					continue
 				}
 				cards = append(cards, &pending{card: c, key: key})
 			}
+			if len(cards) == 0 {
+				return nil
+			}
 			return r.log(tx, "issue.resume", cards)
 		})
-		if err != nil || len(cards) == 0 {
+		if err != nil || looked == 0 {
 			return err
 		}
 		n, err := r.finish(ctx, cards)
@@ -91,7 +106,46 @@ func (r *run) resume(ctx context.Context, report *IssueReport) error {
 		if err != nil {
 			return err
 		}
+		for _, p := range cards {
+			if p.fault != nil {
+				stuck[p.card.Place] = true
+				report.Stuck = append(report.Stuck, Unfinished{p.card.Place, p.fault})
+			}
+		}
 	}
+}
+
+// keyOf returns the key that finishes an intent, or why none can.
+func (r *run) keyOf(i register.Insurer, c register.Card) (cardKey, error) {
+	if err := unfinishable(i, c); err != nil {
+		return cardKey{}, err
+	}
+	key, err := r.keys.of(i, c.IssuedAt)
+	if err == nil && key.signer.KID() != c.KID {
+		return cardKey{}, fmt.Errorf("%w: card %s was begun with another card key", ErrNoCardKey, c.Place)
+	}
+	return key, err
+}
+
+// unfinishable says why an intent can't be finished, as far as the register knows.
+func unfinishable(i register.Insurer, c register.Card) error {
+	doc, err := card.ParseInsurer(i.Document)
+	if err != nil {
+		return fmt.Errorf("%w: issuer.json of %s: %w", ErrDamaged, i.Key, err)
+	}
+	claims, err := storedClaims(c)
+	if err != nil {
+		return err
+	}
+	if claims.Place != c.Place || claims.Issuer.Key() != i.Key || claims.IssuedAt != c.IssuedAt.Unix() {
+		return fmt.Errorf("%w: the intent of card %s is another card's", ErrDamaged, c.Place)
+	}
+	for _, k := range doc.CardKeys {
+		if k.KID == c.KID && k.State == signing.StateActive && k.InWindow(c.IssuedAt) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: card %s was begun with a key that may not sign any more", ErrNoCardKey, c.Place)
 }
 
 // reserve gives each job a place, encodes what will be signed and writes both down. It returns when nothing is signed yet.
@@ -108,7 +162,7 @@ func (r *run) reserve(tx register.Tx, jobs []job) ([]*pending, []NotIssued, erro
 			return nil, nil, err
 		}
 		drafts[i] = &pending{key: key, card: register.Card{
-			Place: place, Contract: j.contract.Key, Person: j.person, From: j.contract.From, To: j.contract.To,
+			Place: place, Contract: j.contract.Key, Person: j.slot, From: j.contract.From, To: j.contract.To,
 			Revision: j.contract.Revision, KID: key.signer.KID(), IssuedAt: r.at,
 			Replaces: j.replaces, ReplacedFrom: j.replacedFrom,
 		}}
@@ -116,7 +170,7 @@ func (r *run) reserve(tx register.Tx, jobs []job) ([]*pending, []NotIssued, erro
 	// Encoding is most of the work before signing, and touches nothing shared.
 	faults := make([]error, len(jobs))
 	err := parallel(len(jobs), func(i int) error {
-		faults[i] = drafts[i].prepare(jobs[i].facts)
+		faults[i] = drafts[i].prepare(jobs[i])
 		return nil
 	})
 	if err != nil {
@@ -126,7 +180,7 @@ func (r *run) reserve(tx register.Tx, jobs []job) ([]*pending, []NotIssued, erro
 	var refused []NotIssued
 	for i, p := range drafts {
 		if faults[i] != nil {
-			refused = append(refused, NotIssued{Contract: p.card.Contract, Person: p.card.Person, Err: faults[i]})
+			refused = append(refused, NotIssued{Contract: p.card.Contract, Person: jobs[i].person, Err: faults[i]})
 			continue
 		}
 		if err := tx.AddCard(p.card); err != nil {
@@ -141,8 +195,8 @@ func (r *run) reserve(tx register.Tx, jobs []job) ([]*pending, []NotIssued, erro
 }
 
 // prepare turns the contract into claims and a draft.
-func (p *pending) prepare(facts rights.Contract) error {
-	claims, err := card.FromContract(facts, p.card.Place, p.card.IssuedAt, p.card.Person)
+func (p *pending) prepare(j job) error {
+	claims, err := card.FromContract(j.facts, p.card.Place, p.card.IssuedAt, j.person)
 	if err != nil {
 		return err
 	}
@@ -201,7 +255,13 @@ func (r *run) finish(ctx context.Context, cards []*pending) (int, error) {
 	if len(cards) == 0 {
 		return 0, nil
 	}
-	signErr := parallel(len(cards), func(i int) error { return cards[i].sign() })
+	signErr := parallel(len(cards), func(i int) error {
+		err := cards[i].sign()
+		if cards[i].draft == nil && errors.Is(err, ErrDamaged) {
+			cards[i].fault, err = err, nil
+		}
+		return err
+	})
 	signed := cards[:0:0]
 	for _, p := range cards {
 		if p.jws != "" {
@@ -261,7 +321,7 @@ func (r *run) store(ctx context.Context, cards []*pending) ([]*pending, error) {
 	if len(cards) == 0 {
 		return nil, nil
 	}
-	var stored []*pending
+	var stored, ended []*pending
 	err := r.issuer.Store.Update(ctx, func(tx register.Tx) error {
 		var replaced int
 		for _, p := range cards {
@@ -276,9 +336,10 @@ func (r *run) store(ctx context.Context, cards []*pending) ([]*pending, error) {
 			if err != nil {
 				return err
 			}
+			var end *register.Event
 			if p.card.Replaces != (card.Place{}) {
-				n, err := r.replace(tx, p.card)
-				if err != nil {
+				n := 0
+				if end, n, err = r.replace(tx, p.card); err != nil {
 					return err
 				}
 				replaced += n
@@ -286,15 +347,22 @@ func (r *run) store(ctx context.Context, cards []*pending) ([]*pending, error) {
 			if err := tx.SealCard(p.card.Place, parts.Signature[:]); err != nil {
 				return err
 			}
+			if end != nil {
+				if err := r.inherit(tx, p.card, *end); err != nil {
+					return err
+				}
+				ended = append(ended, p)
+				continue
+			}
 			stored = append(stored, p)
 		}
-		if len(stored) == 0 {
+		if len(stored)+len(ended) == 0 {
 			return nil
 		}
 		return r.issuer.audit(tx, "issue.live", struct {
 			Cards    int `json:"cards"`
 			Replaced int `json:"replaced"`
-		}{len(stored), replaced})
+		}{len(stored) + len(ended), replaced})
 	})
 	if err != nil {
 		return nil, err
@@ -302,20 +370,44 @@ func (r *run) store(ctx context.Context, cards []*pending) ([]*pending, error) {
 	return stored, nil
 }
 
-// replace ends the card that this one takes the place of. A void card stays void: its end is published already.
-func (r *run) replace(tx register.Tx, c register.Card) (int, error) {
+// replace ends the card that this one takes the place of, and counts it. When that card was revoked or suspended since this
+// one was begun, it returns the event: it holds for both.
+func (r *run) replace(tx register.Tx, c register.Card) (end *register.Event, replaced int, _ error) {
 	old, err := tx.Card(c.Replaces)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
+	}
+	if old.State == register.Void || old.State == register.Suspended {
+		events, err := tx.EventsOf(old.Place)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(events) == 0 {
+			return nil, 0, fmt.Errorf("%w: card %s is %s without an event", ErrDamaged, old.Place, old.State)
+		}
+		end = &events[len(events)-1]
 	}
 	if !old.State.Standing() {
-		return 0, nil
+		return end, 0, nil
 	}
 	_, err = tx.AddEvent(register.Event{
 		Place: old.Place, Kind: status.Replaced, From: c.ReplacedFrom, Class: "reprint", Actor: r.issuer.Actor, At: r.issuer.now(),
 	})
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	return 1, tx.SetCardState(old.Place, old.State, register.Replaced)
+	return end, 1, tx.SetCardState(old.Place, old.State, register.Replaced)
+}
+
+// inherit gives a new card the end of the one that it replaces. It is not handed to anyone.
+func (r *run) inherit(tx register.Tx, c register.Card, end register.Event) error {
+	state := register.Void
+	if end.Kind == status.Suspended {
+		state = register.Suspended
+	}
+	_, err := tx.AddEvent(register.Event{Place: c.Place, Kind: end.Kind, From: end.From, Class: end.Class, Actor: r.issuer.Actor, At: r.issuer.now()})
+	if err != nil {
+		return err
+	}
+	return tx.SetCardState(c.Place, register.Live, state)
 }

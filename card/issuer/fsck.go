@@ -25,7 +25,8 @@ const (
 	FoundCardKey          = "card_key"           // a card under a key that no issuer.json names
 	FoundCardSignature    = "card_signature"     // a false signature
 	FoundCardClaims       = "card_claims"        // a card that says other things than its row
-	FoundCardTwice        = "card_twice"         // two standing cards for one contract, person and period
+	FoundCardTwice        = "card_twice"         // two standing cards for one contract and person, whose days overlap
+	FoundCardForms        = "card_forms"         // a household card and a person's card stand for one contract, and their days overlap
 	FoundCardState        = "card_state"         // a state that is not what the events say
 	FoundListCount        = "list_count"         // a list that miscounts its cards
 	FoundEventGap         = "event_gap"          // an event is missing

@@ -138,11 +138,11 @@ func (c *checker) contracts(tx register.Tx, insurers []register.Insurer) error {
 	return nil
 }
 
-// slot is what one standing card may hold.
-type slot struct {
-	contract register.ContractKey
-	person   int
-	from     rights.Date
+// stander is a standing card of a contract.
+type stander struct {
+	place    card.Place
+	from, to rights.Date
+	who      string // "" for the household
 }
 
 // history is what the events say.
@@ -196,7 +196,7 @@ func (c *checker) cards(ctx context.Context, tx register.Tx, insurers []register
 	if err != nil {
 		return err
 	}
-	standing := map[slot]card.Place{}
+	standing := map[register.ContractKey][]stander{}
 	for _, l := range lists {
 		var used int64
 		for after := int64(-1); ; {
@@ -229,7 +229,7 @@ func (c *checker) cards(ctx context.Context, tx register.Tx, insurers []register
 }
 
 // cardRows checks cards against log, events and one another.
-func (c *checker) cardRows(tx register.Tx, cards []register.Card, h history, standing map[slot]card.Place) error {
+func (c *checker) cardRows(tx register.Tx, cards []register.Card, h history, standing map[register.ContractKey][]stander) error {
 	for _, k := range cards {
 		where := "card " + k.Place.String()
 		c.report.Cards++
@@ -273,15 +273,36 @@ func (c *checker) cardRows(tx register.Tx, cards []register.Card, h history, sta
 			}
 		}
 		if k.State.Standing() {
-			s := slot{k.Contract, k.Person, k.From}
-			if other, ok := standing[s]; ok {
-				if err := c.found(FoundCardTwice, where, "stands for the same person and period as %s", other); err != nil {
-					return err
-				}
+			if err := c.alone(k, standing); err != nil {
+				return err
 			}
-			standing[s] = k.Place
 		}
 	}
+	return nil
+}
+
+// alone looks for other standing cards of the same contract and days that give the same person the same rights.
+func (c *checker) alone(k register.Card, standing map[register.ContractKey][]stander) error {
+	who, err := bearer(k)
+	if err != nil {
+		return nil // a token that can't be read is found by itself
+	}
+	for _, o := range standing[k.Contract] {
+		code, what := "", ""
+		switch {
+		case !overlap(o.from, o.to, k.From, k.To):
+		case o.who == who:
+			code, what = FoundCardTwice, "stands for the same person and days as %s"
+		case o.who == "" || who == "":
+			code, what = FoundCardForms, "stands beside %s: one is the household's, one a person's"
+		}
+		if code != "" {
+			if err := c.found(code, "card "+k.Place.String(), what, o.place); err != nil {
+				return err
+			}
+		}
+	}
+	standing[k.Contract] = append(standing[k.Contract], stander{k.Place, k.From, k.To, who})
 	return nil
 }
 

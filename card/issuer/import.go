@@ -77,6 +77,9 @@ func (s *Issuer) Import(ctx context.Context, r io.Reader, o ImportOptions) (*Imp
 	if err == nil && o.Strict && i.report.Rejects > 0 {
 		err = ErrRejected // a dry run says what the real one would have said
 	}
+	if err != nil && o.Strict { // nothing was taken
+		i.report.Contracts, i.report.Created, i.report.Changed, i.report.Unchanged = 0, 0, 0, 0
+	}
 	return i.report, err
 }
 

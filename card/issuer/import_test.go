@@ -96,8 +96,11 @@ func TestImportRejects(t *testing.T) {
 	w = newWorld(t)
 	w.issuer.Batch = 1
 	for _, dry := range []bool{true, false} {
-		if _, rejects, err = w.take(bad, ImportOptions{Strict: true, DryRun: dry}); !errors.Is(err, ErrRejected) || len(rejects) == 0 || len(w.contracts()) != 0 {
+		if r, rejects, err = w.take(bad, ImportOptions{Strict: true, DryRun: dry}); !errors.Is(err, ErrRejected) || len(rejects) == 0 || len(w.contracts()) != 0 {
 			t.Errorf("strict: %v %v, %d contracts", rejects, err, len(w.contracts()))
+		}
+		if r.Contracts+r.Created+r.Changed+r.Unchanged != 0 || r.Lines != 5 || r.Rejected != 3 {
+			t.Errorf("strict, dry %v: %+v", dry, r)
 		}
 	}
 	w.view(func(tx register.Tx) error {

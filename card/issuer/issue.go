@@ -25,7 +25,7 @@ type IssueRequest struct {
 type Issued struct {
 	Place    card.Place
 	Contract register.ContractKey
-	Person   int // register.Household, or a position in the contract
+	Person   int // register.Household, or the person's number in the register (register.Card)
 	Claims   card.Claims
 	JWS      string
 	CodeText string
@@ -34,16 +34,26 @@ type Issued struct {
 // NotIssued is a card that could not be made; the others were.
 type NotIssued struct {
 	Contract register.ContractKey
-	Person   int
+	Person   int   // register.Household, or the position in the contract
 	Err      error // card.ErrTooLong, card.ErrMalformed: says what to change; names no person
 }
 
-// Outdated is a live card whose contract has changed since: Reprint makes a new one.
+// Outdated is a standing card whose contract has changed since: Reprint makes a new one, unless one of the marks is set.
 type Outdated struct {
-	Place    card.Place
-	Contract register.ContractKey
-	Person   int
-	Gone     bool // the contract has no such person any more
+	Place     card.Place
+	Contract  register.ContractKey
+	Person    int         // as in Issued
+	Gone      bool        // the contract has no such person any more: Reprint makes the card void
+	Over      rights.Date // first day without rights when that is past, else 0: Reprint makes the card void from it
+	Suspended bool        // Reprint leaves it alone until it is restored, unless it is to be made void
+
+	position int // in the contract
+}
+
+// Unfinished is a card that was begun and can't be finished now.
+type Unfinished struct {
+	Place card.Place
+	Err   error // ErrNoCardKey, ErrDamaged or that of the key store; names no person
 }
 
 // IssueReport counts cards.
@@ -51,16 +61,17 @@ type IssueReport struct {
 	Issued    int // new, and handed to emit
 	Resumed   int // begun by a run that was cut short, finished and handed to emit by this one
 	Existing  int // live already
-	Withheld  int // void: a revoked card is never renewed by a plain Issue, only by Reprint
+	Withheld  int // revoked, in this form or the other: neither Issue nor Reprint renews it; restore it, then reprint
 	OtherForm int // not made because the contract has live cards of the other form (household or per person)
-	Ended     int // contracts whose last day is over
+	Ended     int // contracts, or people of one when cards are per person, whose last day is over
 	Outdated  []Outdated
 	NotIssued []NotIssued
+	Stuck     []Unfinished // begun by an earlier run and still not finished; all others are
 }
 
 // Issue first finishes what a crash left, then makes the cards that are missing, in batches: each batch is logged, signed,
 // stored, and then handed to emit in order. An error of emit ends the run; the batch it belongs to is stored, and Each
-// hands those cards out again. The report is valid also beside an error: it says what was done until then.
+// hands those cards out again. A revoked card is never renewed by a plain Issue, nor by Reprint. The report is valid also beside an error: it says what was done until then.
 func (s *Issuer) Issue(ctx context.Context, req IssueRequest, emit func(Issued) error) (*IssueReport, error) {
 	report := new(IssueReport)
 	at := req.At
@@ -107,6 +118,7 @@ func (r *IssueReport) add(o IssueReport) {
 	r.OtherForm += o.OtherForm
 	r.Ended += o.Ended
 	r.Outdated = append(r.Outdated, o.Outdated...)
+	r.NotIssued = append(r.NotIssued, o.NotIssued...)
 }
 
 // eachContract calls fn for one batch after the other; fn reads the batch in its own transaction.
@@ -176,10 +188,6 @@ func unique(keys []register.ContractKey) []register.ContractKey {
 
 // planIssue decides which cards of a contract are missing.
 func planIssue(tx register.Tx, c register.Contract, perPerson bool, today rights.Date, report *IssueReport) ([]job, error) {
-	if c.To < today {
-		report.Ended++
-		return nil, nil
-	}
 	facts, err := c.Rights()
 	if err != nil {
 		return nil, err
@@ -188,30 +196,47 @@ func planIssue(tx register.Tx, c register.Contract, perPerson bool, today rights
 	if err != nil {
 		return nil, err
 	}
-	of := newest(cards, c)
-	gone, err := outdated(c, facts, of)
+	h, err := hold(cards, c, facts)
 	if err != nil {
 		return nil, err
 	}
-	report.Outdated = append(report.Outdated, gone...)
+	old, err := outdated(c, facts, h, today)
+	if err != nil {
+		return nil, err
+	}
+	report.Outdated = append(report.Outdated, old...)
+	if c.To < today {
+		report.Ended++
+		return nil, nil
+	}
+	covered, withheld := h.otherForm(perPerson)
 	var jobs []job
-	for _, person := range slots(facts, perPerson) {
-		switch latest, ok := of[person]; {
+	for _, person := range people(facts, perPerson) {
+		switch latest, ok := h.of[person]; {
 		case ok && latest.State == register.Void:
 			report.Withheld++
 		case ok:
 			report.Existing++
-		case otherForm(of, perPerson):
+		case covered:
 			report.OtherForm++
+		case withheld:
+			report.Withheld++
+		case lastDay(facts, person) < today:
+			report.Ended++
 		default:
-			jobs = append(jobs, job{contract: c, facts: facts, person: person})
+			slot, err := h.slot(person)
+			if err != nil {
+				report.NotIssued = append(report.NotIssued, NotIssued{Contract: c.Key, Person: person, Err: err})
+				continue
+			}
+			jobs = append(jobs, job{contract: c, facts: facts, person: person, slot: slot})
 		}
 	}
 	return jobs, nil
 }
 
-// slots are the persons for whom a contract has cards.
-func slots(c rights.Contract, perPerson bool) []int {
+// people are those for whom a contract has cards, by position.
+func people(c rights.Contract, perPerson bool) []int {
 	if !perPerson {
 		return []int{register.Household}
 	}
@@ -222,60 +247,48 @@ func slots(c rights.Contract, perPerson bool) []int {
 	return out
 }
 
-// newest gives, for each slot, the newest card whose days overlap the contract's present period: that is the card of this
-// period, even when the contract's dates were corrected since. Replaced cards are not looked at: their successor is newer,
-// unless it was for another period.
-func newest(cards []register.Card, c register.Contract) map[int]register.Card {
-	out := map[int]register.Card{}
-	for _, k := range cards {
-		if k.State != register.Replaced && k.From <= c.To && c.From <= k.To {
-			out[k.Person] = k
-		}
-	}
-	return out
-}
-
-// otherForm says that the contract is covered by cards of the other form.
-func otherForm(of map[int]register.Card, perPerson bool) bool {
-	for person, k := range of {
-		if (person == register.Household) == perPerson && (k.State.Standing() || k.State == register.Intent) {
-			return true
-		}
-	}
-	return false
-}
-
 // outdated returns the standing cards that no longer say what the contract says. A change that the card does not show (a
-// NIR) makes none outdated.
-func outdated(c register.Contract, facts rights.Contract, of map[int]register.Card) ([]Outdated, error) {
+// NIR, the order of the people) makes none outdated.
+func outdated(c register.Contract, facts rights.Contract, h *holding, today rights.Date) ([]Outdated, error) {
 	var out []Outdated
-	for person := register.Household; person < card.MaxPeople; person++ {
-		k, ok := of[person]
+	for person := register.Household; person < len(facts.Beneficiaries); person++ {
+		k, ok := h.of[person]
 		if !ok || !k.State.Standing() || k.Revision == c.Revision {
 			continue
 		}
-		o := Outdated{Place: k.Place, Contract: k.Contract, Person: person, Gone: person >= len(facts.Beneficiaries)}
-		if !o.Gone {
-			same, err := sameClaims(k, facts)
-			if err != nil {
-				return nil, err
+		o := Outdated{Place: k.Place, Contract: k.Contract, Person: k.Person, Suspended: k.State == register.Suspended, position: person}
+		was, err := storedClaims(k)
+		if err != nil {
+			return nil, err
+		}
+		if end := lastDay(facts, person); end < today {
+			// A new card would be over before it is printed. What counts is whether the old one promises more.
+			to := k.To
+			if person >= 0 && was.People[0].To != 0 {
+				to = was.People[0].To
 			}
-			if same {
+			if to <= end {
 				continue
 			}
+			o.Over = end + 1
+		} else if same, err := sameClaims(was, k, facts, person); err != nil {
+			return nil, err
+		} else if same {
+			continue
 		}
 		out = append(out, o)
+	}
+	for _, k := range h.gone {
+		if k.State.Standing() && (c.To >= today || k.To > c.To) {
+			out = append(out, Outdated{Place: k.Place, Contract: k.Contract, Person: k.Person, Gone: true, Suspended: k.State == register.Suspended})
+		}
 	}
 	return out, nil
 }
 
 // sameClaims says whether the card made today at the same place and time would say the same.
-func sameClaims(k register.Card, facts rights.Contract) (bool, error) {
-	was, err := storedClaims(k)
-	if err != nil {
-		return false, err
-	}
-	is, err := card.FromContract(facts, k.Place, k.IssuedAt, k.Person)
+func sameClaims(was card.Claims, k register.Card, facts rights.Contract, position int) (bool, error) {
+	is, err := card.FromContract(facts, k.Place, k.IssuedAt, position)
 	if err != nil {
 		return false, nil // the contract can't be made a card any more: certainly not the same
 	}

@@ -46,7 +46,7 @@ type Issuer struct {
 	// Codes is published as codes.json by Init, and by Publish when it changed; nil means the program's own tables in Init
 	// and those already published in Publish.
 	Codes *rights.Codes
-	// PublicURL is where the published directory can be fetched, ending in "/": it only goes into the Token Status Lists,
+	// PublicURL is where the published directory can be fetched, with or without the last "/": it only goes into the Token Status Lists,
 	// whose standard wants a URI. Empty leaves a relative one.
 	PublicURL string
 

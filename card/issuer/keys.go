@@ -69,21 +69,27 @@ type keyCache struct {
 
 func (s *Issuer) keyCache() *keyCache { return &keyCache{issuer: s, byName: map[string]cardKey{}} }
 
-// forIssuing returns the key with which the insurer may issue at that time, else ErrNoCardKey.
+// forIssuing is of for an insurer of that name.
 func (c *keyCache) forIssuing(tx register.Tx, insurerKey string, at time.Time) (cardKey, error) {
 	i, err := insurer(tx, insurerKey)
 	if err != nil {
 		return cardKey{}, err
 	}
+	return c.of(i, at)
+}
+
+// of returns the key with which the insurer may issue at that time, else ErrNoCardKey.
+func (c *keyCache) of(i register.Insurer, at time.Time) (cardKey, error) {
 	k, ok := c.byName[i.Keys.Card]
 	if !ok {
+		var err error
 		if k, err = c.open(i); err != nil {
 			return cardKey{}, err
 		}
 		c.byName[i.Keys.Card] = k
 	}
 	if k.public.State != signing.StateActive || !k.public.InWindow(at) {
-		return cardKey{}, fmt.Errorf("%w: insurer %s", ErrNoCardKey, insurerKey)
+		return cardKey{}, fmt.Errorf("%w: insurer %s", ErrNoCardKey, i.Key)
 	}
 	return k, nil
 }

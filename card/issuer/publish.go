@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sceau/card/register"
@@ -259,12 +260,20 @@ func (s *Issuer) tokenList(e *edition, l register.List, page *status.Page, now t
 		return fmt.Errorf("issuer: status list key of %s: %w", l.Insurer, err)
 	}
 	path := tokenListPath(l.Insurer, l.Number)
-	jwt, err := status.TokenStatusList(page, day, s.PublicURL+path, now, now.Add(tokenListLife), tokenListTTL, signer)
+	jwt, err := status.TokenStatusList(page, day, s.publicURL()+path, now, now.Add(tokenListLife), tokenListTTL, signer)
 	if err != nil {
 		return fmt.Errorf("issuer: token status list %d: %w", l.Number, err)
 	}
 	e.tokens = append(e.tokens, register.NewFile{Path: path, Data: []byte(jwt), Mutable: true})
 	return nil
+}
+
+// publicURL ends in "/" unless it is empty.
+func (s *Issuer) publicURL() string {
+	if s.PublicURL == "" || strings.HasSuffix(s.PublicURL, "/") {
+		return s.PublicURL
+	}
+	return s.PublicURL + "/"
 }
 
 // keep stores the edition: files, pages, events and version in one transaction, or ErrConcurrent and nothing.

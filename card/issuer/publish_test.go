@@ -3,9 +3,12 @@ package issuer
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -312,5 +315,29 @@ func TestPublishBeforeInit(t *testing.T) {
 	}
 	if _, err := w.issuer.Export(context.Background(), new(memory)); !errors.Is(err, register.ErrNotFound) {
 		t.Error(err)
+	}
+}
+
+// TestPublicURL: with or without the slash at its end, the lists name where they can be fetched.
+func TestPublicURL(t *testing.T) {
+	w := newWorld(t)
+	w.seed(1)
+	w.issue(IssueRequest{All: true})
+	for url, want := range map[string]string{
+		"":                   "statuslist/775670482/1.jwt",
+		"https://x.example":  "https://x.example/statuslist/775670482/1.jwt",
+		"https://x.example/": "https://x.example/statuslist/775670482/1.jwt",
+	} {
+		w.issuer.PublicURL = url
+		w.publish()
+		m, _ := w.export()
+		parts := strings.Split(string(m.files[tokenListPath(amc, 1)]), ".")
+		if len(parts) != 3 {
+			t.Fatalf("no list: %v", m.order)
+		}
+		var claims struct{ Sub string }
+		if err := json.Unmarshal(must(base64.RawURLEncoding.DecodeString(parts[1]))(t), &claims); err != nil || claims.Sub != want {
+			t.Errorf("%q: sub %q %v", url, claims.Sub, err)
+		}
 	}
 }

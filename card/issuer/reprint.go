@@ -15,7 +15,7 @@ import (
 
 // ReprintRequest says which cards to make anew.
 type ReprintRequest struct {
-	Places  []card.Place // these cards, live, suspended or void
+	Places  []card.Place // these cards, live
 	Changed bool         // every live card that its contract has outgrown
 	From    rights.Date  // first day on which the old card no longer holds; 0 means today
 	At      time.Time    // the claim iat; zero means now
@@ -25,13 +25,15 @@ type ReprintRequest struct {
 type ReprintReport struct {
 	Issued    int
 	Resumed   int          // see IssueReport
-	Withdrawn []card.Place // made void: the contract has no such person any more
+	Withdrawn []card.Place // made void: the contract has no such person any more, or is over
+	Suspended []card.Place // outdated and left alone: restore them, then reprint
 	NotIssued []NotIssued  // the old card stands
+	Stuck     []Unfinished // see IssueReport
 }
 
 // Reprint makes new cards and, in the transaction that makes them live, marks the old ones replaced. Cards named by Places
-// are all checked before the first is made: ErrUnknownCard, or ErrState for one that is not the newest of its slot. A void
-// card may be reprinted: the new one holds, the old one stays void. Unlike Issue it is not idempotent for Places: called
+// are all checked before the first is made: ErrUnknownCard, or ErrState for one that is not the newest of its bearer and
+// period, or that is not live: no new card lifts a suspension or a revocation, only SetStatus does. Unlike Issue it is not idempotent for Places: called
 // twice it prints twice.
 func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issued) error) (*ReprintReport, error) {
 	report := new(ReprintReport)
@@ -46,7 +48,7 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), emit: emit}
 	var resumed IssueReport
 	err := r.resume(ctx, &resumed)
-	report.Resumed = resumed.Resumed
+	report.Resumed, report.Stuck = resumed.Resumed, resumed.Stuck
 	if err != nil {
 		return report, err
 	}
@@ -62,7 +64,7 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 	}
 	if len(req.Places) > 0 {
 		// One transaction for all that were named: either all are fit to be reprinted or none is begun.
-		err := step(func(tx register.Tx) ([]job, error) { return planReprint(tx, req.Places, from) })
+		err := step(func(tx register.Tx) ([]job, error) { return planReprint(tx, req.Places, from, rights.DateAt(r.at)) })
 		if err != nil {
 			return report, err
 		}
@@ -71,34 +73,32 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 		return report, nil
 	}
 	err = s.eachContract(ctx, true, nil, func(batch func(register.Tx) ([]register.Contract, error)) error {
-		var gone []card.Place
+		var done changes
 		err := step(func(tx register.Tx) ([]job, error) {
 			contracts, err := batch(tx)
 			if err != nil {
 				return nil, err
 			}
-			var jobs []job
 			for _, c := range contracts {
-				more, left, err := r.planChanged(tx, c, from)
-				if err != nil {
+				if err := r.planChanged(tx, c, from, &done); err != nil {
 					return nil, err
 				}
-				jobs, gone = append(jobs, more...), append(gone, left...)
 			}
-			if len(gone) > 0 {
-				err = s.audit(tx, "reprint.withdraw", map[string]int{"cards": len(gone)})
+			if n := len(done.withdrawn); n > 0 {
+				err = s.audit(tx, "reprint.withdraw", map[string]int{"cards": n})
 			}
-			return jobs, err
+			return done.jobs, err
 		})
 		if err == nil {
-			report.Withdrawn = append(report.Withdrawn, gone...)
+			report.Withdrawn = append(report.Withdrawn, done.withdrawn...)
+			report.Suspended = append(report.Suspended, done.suspended...)
 		}
 		return err
 	})
 	return report, err
 }
 
-func planReprint(tx register.Tx, places []card.Place, from rights.Date) ([]job, error) {
+func planReprint(tx register.Tx, places []card.Place, from, today rights.Date) ([]job, error) {
 	var jobs []job
 	seen := map[card.Place]bool{}
 	for _, p := range places {
@@ -122,57 +122,97 @@ func planReprint(tx register.Tx, places []card.Place, from rights.Date) ([]job, 
 		if err != nil {
 			return nil, err
 		}
-		current, ok := newest(cards, c)[k.Person]
+		h, err := hold(cards, c, facts)
+		if err != nil {
+			return nil, err
+		}
+		current, person, err := h.current(k, facts)
+		if err != nil {
+			return nil, err
+		}
 		switch {
 		case k.State == register.Replaced:
 			return nil, fmt.Errorf("%w: card %s is replaced", ErrState, p)
-		case !ok:
-			return nil, fmt.Errorf("%w: card %s belongs to a period that is over", ErrState, p)
-		case current.Place != p:
-			return nil, fmt.Errorf("%w: card %s has a successor, %s", ErrState, p, current.Place)
 		case k.State == register.Intent:
 			return nil, fmt.Errorf("%w: card %s is not finished", ErrState, p)
-		case k.Person >= len(facts.Beneficiaries):
+		case !overlap(k.From, k.To, c.From, c.To):
+			return nil, fmt.Errorf("%w: card %s belongs to a period that is over", ErrState, p)
+		case current.State == register.Intent && current.Replaces == p:
+			return nil, unfinishedReprint(p)
+		case current.Place != p:
+			return nil, fmt.Errorf("%w: card %s has a successor, %s", ErrState, p, current.Place)
+		case k.State == register.Void:
+			return nil, fmt.Errorf("%w: card %s is revoked; restore it first, or it needs a new contract", ErrState, p)
+		case k.State == register.Suspended:
+			return nil, fmt.Errorf("%w: card %s is suspended; restore it first", ErrState, p)
+		case k.Person != register.Household && person < 0:
 			return nil, fmt.Errorf("%w: card %s is of a person who left the contract", ErrState, p)
+		case lastDay(facts, person) < today:
+			return nil, fmt.Errorf("%w: the rights of card %s are over", ErrState, p)
 		}
-		jobs = append(jobs, job{contract: c, facts: facts, person: k.Person, replaces: p, replacedFrom: from})
+		jobs = append(jobs, job{contract: c, facts: facts, person: person, slot: k.Person, replaces: p, replacedFrom: from})
 	}
 	return jobs, nil
 }
 
-// planChanged makes a job of each outdated card, and ends the cards of people who left.
-func (r *run) planChanged(tx register.Tx, c register.Contract, from rights.Date) ([]job, []card.Place, error) {
+func unfinishedReprint(p card.Place) error {
+	return fmt.Errorf("%w: card %s: a reprint of this card is unfinished: run issue first", ErrState, p)
+}
+
+// changes is what a Reprint of outdated cards comes to.
+type changes struct {
+	jobs      []job
+	withdrawn []card.Place
+	suspended []card.Place
+}
+
+// planChanged makes a job of each outdated card, and ends the cards of people who left and of contracts that are over.
+func (r *run) planChanged(tx register.Tx, c register.Contract, from rights.Date, out *changes) error {
 	cards, err := tx.CardsOf(c.Key)
 	if err != nil || len(cards) == 0 {
-		return nil, nil, err
+		return err
 	}
 	facts, err := c.Rights()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	list, err := outdated(c, facts, newest(cards, c))
+	h, err := hold(cards, c, facts)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	var jobs []job
-	var left []card.Place
+	list, err := outdated(c, facts, h, rights.DateAt(r.at))
+	if err != nil {
+		return err
+	}
 	for _, o := range list {
-		if !o.Gone {
-			jobs = append(jobs, job{contract: c, facts: facts, person: o.Person, replaces: o.Place, replacedFrom: from})
-			continue
+		switch {
+		case o.Gone:
+			err = r.withdraw(tx, o.Place, from, "left")
+			out.withdrawn = append(out.withdrawn, o.Place)
+		case o.Over != 0:
+			err = r.withdraw(tx, o.Place, o.Over, "ended")
+			out.withdrawn = append(out.withdrawn, o.Place)
+		case o.Suspended: // a new card would be a way around the suspension
+			out.suspended = append(out.suspended, o.Place)
+		default:
+			out.jobs = append(out.jobs, job{contract: c, facts: facts, person: o.position, slot: o.Person, replaces: o.Place, replacedFrom: from})
 		}
-		k, err := tx.Card(o.Place)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		_, err = tx.AddEvent(register.Event{Place: o.Place, Kind: status.Void, From: from, Class: "left", Actor: r.issuer.Actor, At: r.issuer.now()})
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := tx.SetCardState(o.Place, k.State, register.Void); err != nil {
-			return nil, nil, err
-		}
-		left = append(left, o.Place)
 	}
-	return jobs, left, nil
+	return nil
+}
+
+// withdraw makes a standing card void.
+func (r *run) withdraw(tx register.Tx, p card.Place, from rights.Date, class string) error {
+	k, err := tx.Card(p)
+	if err != nil {
+		return err
+	}
+	_, err = tx.AddEvent(register.Event{Place: p, Kind: status.Void, From: from, Class: class, Actor: r.issuer.Actor, At: r.issuer.now()})
+	if err != nil {
+		return err
+	}
+	return tx.SetCardState(p, k.State, register.Void)
 }

@@ -57,7 +57,9 @@ func (r *StatusReport) Recorded() int {
 // SetStatus records one event for each card, in one transaction, for the next Publish. Nothing is done unless all can be:
 // *TargetsError (ErrTargets) lists every target that cannot, with its cause (ErrUnknownCard, ErrUnknownContract, ErrState).
 // Doing the same again records nothing. What is refused: suspending or restoring a replaced card, suspending a void card,
-// restoring a card whose place in the contract another card has taken.
+// restoring a card whose place in the contract another card has taken, and whatever concerns a card whose reprint is
+// unfinished: the new card would not know of it. Only a reprint that can't be finished stands in no revocation's way; the
+// new card inherits that, should it ever be finished.
 func (s *Issuer) SetStatus(ctx context.Context, req StatusRequest) (*StatusReport, error) {
 	if req.Kind != status.Void && req.Kind != status.Suspended && req.Kind != status.Restored {
 		return nil, fmt.Errorf("issuer: cards can't be made %s by hand", req.Kind)
@@ -132,15 +134,36 @@ func targetCards(tx register.Tx, t Target, kind status.Kind, from rights.Date) (
 		return nil, err
 	}
 	// Of each person and period the newest card: an older void one has been succeeded, and stays void.
-	last := map[slot]int{}
-	for i, k := range all {
-		if k.State != register.Replaced {
-			last[slot{k.Contract, k.Person, k.From}] = i
+	type period struct {
+		who  string // "" for the household
+		from rights.Date
+	}
+	last := map[period]register.Card{}
+	var order []period
+	for _, k := range all {
+		if k.State == register.Replaced {
+			continue
 		}
+		if k.State == register.Intent && kind == status.Void {
+			if dead, err := deadIntent(tx, k); err != nil {
+				return nil, err
+			} else if dead {
+				continue
+			}
+		}
+		who, err := bearer(k)
+		if err != nil {
+			return nil, err
+		}
+		p := period{who, k.From}
+		if _, ok := last[p]; !ok {
+			order = append(order, p)
+		}
+		last[p] = k
 	}
 	var cards []register.Card
-	for i, k := range all {
-		if j, ok := last[slot{k.Contract, k.Person, k.From}]; ok && j == i && k.To >= from && (k.State != register.Void || kind != status.Suspended) {
+	for _, p := range order {
+		if k := last[p]; k.To >= from && (k.State != register.Void || kind != status.Suspended) {
 			cards = append(cards, k)
 		}
 	}
@@ -155,6 +178,9 @@ func (s *Issuer) setStatus(tx register.Tx, k register.Card, kind status.Kind, fr
 	c := StatusChange{Place: k.Place, Before: k.State, After: k.State}
 	if k.State == register.Intent {
 		return c, fmt.Errorf("%w: card %s is not finished: issue first", ErrState, k.Place)
+	}
+	if err := reprinted(tx, k, kind); err != nil {
+		return c, err
 	}
 	events, err := tx.EventsOf(k.Place)
 	if err != nil {
@@ -205,15 +231,59 @@ func (s *Issuer) setStatus(tx register.Tx, k register.Card, kind status.Kind, fr
 	return c, nil
 }
 
-// slotFree refuses when another card of the same person and days stands or is about to.
-func slotFree(tx register.Tx, k register.Card) error {
+// reprinted refuses a change while a reprint of the card is unfinished.
+func reprinted(tx register.Tx, k register.Card, kind status.Kind) error {
 	cards, err := tx.CardsOf(k.Contract)
 	if err != nil {
 		return err
 	}
 	for _, o := range cards {
-		if o.Place != k.Place && o.Person == k.Person && o.From <= k.To && k.From <= o.To && (o.State.Standing() || o.State == register.Intent) {
+		if o.State != register.Intent || o.Replaces != k.Place {
+			continue
+		}
+		if dead, err := deadIntent(tx, o); err != nil {
+			return err
+		} else if !dead || kind != status.Void {
+			return unfinishedReprint(k.Place)
+		}
+	}
+	return nil
+}
+
+// deadIntent says whether an intent can't be finished.
+func deadIntent(tx register.Tx, k register.Card) (bool, error) {
+	i, err := insurer(tx, k.Contract.Insurer)
+	if err != nil {
+		return false, err
+	}
+	return unfinishable(i, k) != nil, nil
+}
+
+// slotFree refuses when another card of the same person and days, or of the other form, stands or is about to.
+func slotFree(tx register.Tx, k register.Card) error {
+	cards, err := tx.CardsOf(k.Contract)
+	if err != nil {
+		return err
+	}
+	mine, err := bearer(k)
+	if err != nil {
+		return err
+	}
+	for _, o := range cards {
+		if o.Place == k.Place || !alive(o.State) || !overlap(o.From, o.To, k.From, k.To) {
+			continue
+		}
+		theirs, err := bearer(o)
+		if err != nil {
+			return err
+		}
+		switch {
+		case mine == theirs:
 			return fmt.Errorf("%w: card %s has a successor, %s", ErrState, k.Place, o.Place)
+		case o.Person == k.Person:
+			return fmt.Errorf("%w: the place of card %s in its contract was given to card %s", ErrState, k.Place, o.Place)
+		case mine == "" || theirs == "":
+			return fmt.Errorf("%w: card %s stands for the same contract as card %s, which would be of the other form", ErrState, o.Place, k.Place)
 		}
 	}
 	return nil

@@ -46,10 +46,13 @@ func (s State) Standing() bool { return s == Live || s == Suspended }
 const Household = -1
 
 // Card is one card. Its identity is its Place; the signature is not (ECDSA signatures are malleable and random).
+//
+// Person is given once: where the person stood in the contract when the first card was made, or a free number when that was
+// taken. Every later card of the person keeps it, wherever a new roster puts them; who it is stands in the payload.
 type Card struct {
 	Place     card.Place
 	Contract  ContractKey
-	Person    int         // Household, or the position of the person in the contract, from 0
+	Person    int         // Household, or the person's number in the contract, 0 to 11: no position, see below
 	From, To  rights.Date // validity, inclusive
 	Revision  int64       // of the contract when the card was made
 	KID       string      // card key

@@ -23,6 +23,10 @@ var (
 // belongs to another operator, or was damaged. Nothing was overwritten.
 var ErrForeign = errors.New("static: another file has this name")
 
+// ErrOlder says that the folder holds a newer edition of this file: another publisher was faster, or this register was
+// restored from a backup. Nothing was overwritten: counters refuse a list that goes back.
+var ErrOlder = errors.New("static: the folder already holds a newer publication")
+
 // Dir is a folder that web servers, shares and sticks serve as it is. A reader of the folder sees each file whole or not.
 type Dir struct {
 	root string
@@ -45,7 +49,8 @@ func NewDir(path string) (*Dir, error) {
 }
 
 // Put implements issuer.Destination: a temporary file, its sync, its new name, the sync of its folder. A file that is there
-// with these bytes is left alone; one whose name never changes content and that has others is ErrForeign.
+// with these bytes is left alone; one whose name never changes content and that has others is ErrForeign, one that is newer is ErrOlder. Two publishers at the
+// very same moment must be kept apart by their caller.
 func (d *Dir) Put(path string, data []byte) error {
 	full, err := d.full(path)
 	if err != nil {
@@ -58,6 +63,9 @@ func (d *Dir) Put(path string, data []byte) error {
 	if err == nil && !Mutable(path) {
 		return fmt.Errorf("%w: %s", ErrForeign, path)
 	}
+	if err == nil && edition(path, old) > edition(path, data) {
+		return fmt.Errorf("%w: %s; publish again", ErrOlder, path)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("static: %w", err)
 	}
@@ -68,15 +76,6 @@ func (d *Dir) Put(path string, data []byte) error {
 		return fmt.Errorf("static: %w", err)
 	}
 	return syncDir(filepath.Dir(full))
-}
-
-// Read gives a file back, for fsck; fs.ErrNotExist when it is not there.
-func (d *Dir) Read(path string) ([]byte, error) {
-	full, err := d.full(path)
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(full)
 }
 
 // full refuses what would leave the folder.
@@ -126,5 +125,5 @@ func syncDir(path string) error {
 // Mutable says whether a published path may change its content: timestamp.json and the Token Status Lists. All others carry
 // a version or a hash in their name.
 func Mutable(path string) bool {
-	return path == "timestamp.json" || strings.HasPrefix(path, "statuslist/")
+	return path == timestampPath || strings.HasPrefix(path, "statuslist/")
 }

@@ -3,7 +3,9 @@ package static
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -47,12 +49,9 @@ func TestDir(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{"timestamp.json": "two", "statuslist/1/3.jwt": "b", "amc/1/status/ab.3": "page"} {
-		if got, err := d.Read(path); err != nil || string(got) != want {
+		if got, err := os.ReadFile(filepath.Join(root, path)); err != nil || string(got) != want {
 			t.Errorf("%s: %q %v", path, got, err)
 		}
-	}
-	if _, err := d.Read("none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
 	}
 	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
@@ -67,6 +66,47 @@ func TestDir(t *testing.T) {
 	}
 	if _, err := NewDir(full); err == nil {
 		t.Error("a file was taken for a folder")
+	}
+}
+
+// TestOlder: a publisher that was overtaken does not put the folder back.
+func TestOlder(t *testing.T) {
+	root := t.TempDir()
+	d, err := NewDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := func(version int) string {
+		return fmt.Sprintf(`{"signatures":[],"signed":{"_type":"timestamp","version":%d}}`, version)
+	}
+	list := func(iat int) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":99,"iat":%d}`, iat)) + ".c2ln"
+	}
+	for path, edition := range map[string]func(int) string{"timestamp.json": stamp, "statuslist/1/3.jwt": list} {
+		for _, step := range []struct {
+			data string
+			want error
+		}{
+			{edition(9), nil}, {edition(8), ErrOlder}, {"", ErrOlder}, {"no edition", ErrOlder}, {edition(9), nil}, {edition(10), nil}, {edition(9), ErrOlder},
+		} {
+			old, _ := os.ReadFile(filepath.Join(root, path))
+			if err := d.Put(path, []byte(step.data)); !errors.Is(err, step.want) {
+				t.Errorf("%s: %s: got %v, want %v", path, step.data, err, step.want)
+			}
+			want := step.data
+			if step.want != nil {
+				want = string(old)
+			}
+			if got, err := os.ReadFile(filepath.Join(root, path)); err != nil || string(got) != want {
+				t.Errorf("%s holds %s after %s", path, got, step.data)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(root, path), []byte("{torn"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Put(path, []byte(edition(3))); err != nil {
+			t.Errorf("%s: a damaged file is not replaced: %v", path, err)
+		}
 	}
 }
 

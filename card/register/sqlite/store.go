@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,18 +50,6 @@ type Options struct {
 
 // minVersion is the first SQLite without a known corruption of WAL files by a second writer's checkpoint.
 const minVersion = "3.51.3"
-
-// Create makes a new register at path, readable by its owner alone. It refuses (fs.ErrExist) when the file is there.
-func Create(path string, o Options) (*Store, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: create the register: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("sqlite: create the register: %w", err)
-	}
-	return open(path, o, true)
-}
 
 // Open opens a register that Create made. It returns fs.ErrNotExist when there is no file, register.ErrCorrupt when the
 // file is not a register or was written by a newer program.
@@ -112,11 +99,6 @@ func open(path string, o Options, create bool) (_ *Store, err error) {
 	}
 	if err := migrate(w, create); err != nil {
 		return nil, err
-	}
-	if create {
-		if err := syncDir(filepath.Dir(path)); err != nil {
-			return nil, fmt.Errorf("sqlite: create the register: %w", err)
-		}
 	}
 	return s, nil
 }
@@ -173,17 +155,6 @@ func older(v, than string) bool {
 		}
 	}
 	return false
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // a directory can't be flushed there
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close waits for running transactions, folds the log into the file and releases it. It must not be called inside one.
