@@ -35,6 +35,9 @@ func newCards(p *place) *cobra.Command {
 			ctx, stop := interruptible(c)
 			defer stop()
 			keys, err := op.contractKeys(ctx, insurerKey, contracts)
+			if err == nil && len(contracts) == 0 && insurerKey != "" {
+				keys, err = op.allContracts(ctx, insurerKey)
+			}
 			if err != nil {
 				return err
 			}
@@ -86,7 +89,7 @@ func eachCard(tx register.Tx, keys []register.ContractKey, show func(register.Ca
 			}
 		}
 	}
-	if len(keys) > 0 {
+	if keys != nil {
 		return nil
 	}
 	lists, err := tx.Lists()

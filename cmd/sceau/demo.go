@@ -18,6 +18,7 @@ import (
 
 	"sceau/cmd/internal/comptoir"
 	"sceau/cmd/internal/ui"
+	"sceau/rights"
 )
 
 const demoLong = `Plays everything on generated households, with the programs' own commands, and leaves all of it to look at:
@@ -33,6 +34,7 @@ type demo struct {
 	dir   string
 	out   io.Writer
 	ctx   context.Context
+	day   rights.Date // of care
 	steps []step
 }
 
@@ -44,7 +46,7 @@ type step struct {
 }
 
 func newDemo() *cobra.Command {
-	f := sampleFlags{insurers: 1, bad: 30, from: "2027-01-01", to: "2027-12-31"}
+	f := sampleFlags{insurers: 1, bad: 30}
 	var dir string
 	c := &cobra.Command{
 		Use:   "demo [--dir DIR]",
@@ -75,14 +77,21 @@ func (d *demo) play(f sampleFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := writeRosterFile(d.path("roster.csv"), people); err != nil {
+	expected, err := writeRosterFile(d.path("roster.csv"), people)
+	if err != nil {
 		return err
 	}
+	rejected := 0
+	if expected > 0 {
+		rejected = exitPartial
+	}
+	demoDay := f.dayOfCare()
+	d.day = demoDay
 	insurer := people.Insurers()[0]
 	operator, cards, public, counter := d.path("operator"), d.path("cards"), d.path("public"), d.path("counter")
 	err = d.each(
 		command{0, []string{"sceau", "init", operator, "--insurer", string(insurer.AMC), "--name", insurer.Name}, ""},
-		command{exitPartial, []string{"sceau", "import", operator, d.path("roster.csv"), "--rejects", d.path("rejects.csv")}, ""},
+		command{rejected, []string{"sceau", "import", operator, d.path("roster.csv"), "--rejects", d.path("rejects.csv")}, ""},
 		command{0, []string{"sceau", "issue", operator, "--all", "--out", cards}, ""},
 		command{0, []string{"sceau", "publish", operator, "--to", public}, ""},
 		command{0, []string{"comptoir", "sync", counter, "--from", public}, ""},
@@ -211,7 +220,7 @@ func (d *demo) check(counter, cards string, numbers []string) ([]verdict, error)
 		}
 		input.Write(b)
 	}
-	output, _ := d.run([]string{"comptoir", "verify", counter, "--json", "--domain", "PHAR", "--on", demoDay.String()}, input.String())
+	output, _ := d.run([]string{"comptoir", "verify", counter, "--json", "--domain", "PHAR", "--on", d.day.String()}, input.String())
 	var out []verdict
 	for dec := json.NewDecoder(strings.NewReader(output)); dec.More(); {
 		var v verdict

@@ -30,7 +30,7 @@ func (d *demo) writePage(revoked string, numbers []string, count map[string]int)
 		Day     string
 		Tally   string
 		Steps   []step
-	}{len(numbers), shown, revoked, demoDay.French(), tally(count), d.steps}); err != nil {
+	}{len(numbers), shown, revoked, d.day.French(), tally(count), d.steps}); err != nil {
 		return err
 	}
 	return f.Sync()

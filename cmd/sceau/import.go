@@ -21,9 +21,10 @@ const importLong = `Imports insured people and guarantees from a CSV file (layou
 not at all; every line that is not taken is reported with its column and its cause. The same file twice changes nothing.
 
     $ sceau import ./operator roster.csv
-    line 12, nir: clé du NIR fausse …
-    1043 lines read, 486 contracts: 486 new, 0 changed, 0 unchanged
-    22 lines of 14 contracts rejected
+    line 31, nir: la clé du NIR ne correspond pas à ses 13 premiers caractères : vérifiez la saisie
+    …
+    1201 lines read, 471 contracts: 471 new, 0 changed, 0 unchanged
+    65 lines of 29 contracts rejected
 
 Exit code 3 when lines were rejected; with --strict nothing is then taken, and the code is 1.`
 
@@ -95,14 +96,16 @@ func sayImport(w io.Writer, r *issuer.ImportReport, o issuer.ImportOptions, asJS
 		if o.DryRun {
 			dry = " (dry run: nothing was stored)"
 		}
-		fmt.Fprintf(w, "%d lines read, %d contracts: %d new, %d changed, %d unchanged%s\n", r.Lines, r.Contracts, r.Created, r.Changed, r.Unchanged, dry)
+		fmt.Fprintf(w, "%s read, %s: %d new, %d changed, %d unchanged%s\n", plural(r.Lines, "line"), plural(r.Contracts, "contract"), r.Created, r.Changed, r.Unchanged, dry)
 		if r.Rejected > 0 {
-			fmt.Fprintf(w, "%d lines of %d contracts rejected\n", r.Rejected, r.Refused)
+			fmt.Fprintf(w, "%s of %s rejected\n", plural(r.Rejected, "line"), plural(r.Refused, "contract"))
 		}
 	}
 	switch {
 	case errors.Is(err, issuer.ErrRejected):
 		return ui.WithHint(err, "mend the lines above, or import without --strict to take the whole contracts")
+	case err != nil && (r == nil || r.Created+r.Changed == 0):
+		return ui.WithHint(err, "nothing was taken; the layout is in rights/roster/FORMAT.md")
 	case err != nil:
 		return ui.WithHint(err, "what was taken stays; run the same command again to complete it")
 	case r.Rejected > 0:

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ const initLong = `Makes an operator: its register (SQLite), its keys (files encr
     operator made in ./operator for Mutuelle Exemple (775670482)
     fingerprint of the root, to give to counters by another way than the lists:
       3F0A 91C4 …
-    keep ./operator/offline elsewhere: it holds the root (2 of 3), targets and insurers' keys
+    keep operator/offline elsewhere: it holds the root (2 of 3), targets and insurers' keys
 
 The passphrase of the keys comes from --passphrase-file, SCEAU_PASSPHRASE_FILE, SCEAU_PASSPHRASE or a prompt. Where nobody
 gives one, one is made and left in DIR/passphrase: move it to where your other secrets are.`
@@ -107,7 +108,11 @@ func readOutage(b []byte) (card.OutagePolicy, error) {
 	if out.Default, err = convert("default", *doc.Default); err != nil {
 		return card.OutagePolicy{}, err
 	}
+	known := rights.DefaultCodes().DomainCodes()
 	for code, l := range doc.Domains {
+		if !slices.Contains(known, code) {
+			return card.OutagePolicy{}, fmt.Errorf("%q is no domain code", code)
+		}
 		if out.Domains == nil {
 			out.Domains = map[string]card.Limits{}
 		}
@@ -207,8 +212,11 @@ func (o *operator) begun(c *cobra.Command) bool {
 
 // firstPassphrase is that of a new operator, or of one whose init was cut short.
 func firstPassphrase(dir, flag string) (secret, error) {
-	if exists(filepath.Join(dir, generatedName)) {
-		p, err := openPassphrase(dir, flag)
+	if p, err := givenPassphrase(flag); p != nil || err != nil {
+		return secret{passphrase: p}, err
+	}
+	if name := filepath.Join(dir, generatedName); exists(name) {
+		p, err := readPassphraseFile(name)
 		return secret{passphrase: p, generated: true}, err
 	}
 	return newPassphrase(dir, flag)
@@ -240,7 +248,13 @@ func newInsurer(p *place) *cobra.Command {
 				return err
 			}
 			defer op.Close()
-			if err := op.AddInsurer(c.Context(), i); err != nil {
+			err = op.AddInsurer(c.Context(), i)
+			switch {
+			case errors.Is(err, issuer.ErrInitialised):
+				return ui.WithHint(fmt.Errorf("insurer %s is there already", i.AMC), "sceau insurer list %s", args[0])
+			case errors.Is(err, issuer.ErrNoOfflineKeys):
+				return ui.WithHint(err, "attach the medium of the offline keys, or give --offline-keys")
+			case err != nil:
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "insurer %s added; counters know after: sceau publish %s --to …\n", i.AMC, args[0])
@@ -248,6 +262,7 @@ func newInsurer(p *place) *cobra.Command {
 		},
 	}
 	f.add(add)
+	var asJSON bool
 	list := &cobra.Command{
 		Use:   "list DIR",
 		Short: "List the insurers",
@@ -259,7 +274,9 @@ func newInsurer(p *place) *cobra.Command {
 			}
 			defer op.Close()
 			table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "AMC\tNAME\tCARD KEYS")
+			if !asJSON {
+				fmt.Fprintln(table, "AMC\tNAME\tCARD KEYS")
+			}
 			if err := op.store.View(c.Context(), func(tx register.Tx) error {
 				all, err := tx.Insurers()
 				if err != nil {
@@ -270,7 +287,18 @@ func newInsurer(p *place) *cobra.Command {
 					if err != nil {
 						return fmt.Errorf("insurer %s: %w", i.Key, err)
 					}
-					fmt.Fprintf(table, "%s\t%s\t%d\n", doc.AMC, doc.Name, len(doc.CardKeys))
+					if asJSON {
+						err = json.NewEncoder(c.OutOrStdout()).Encode(struct {
+							AMC      string `json:"amc"`
+							Name     string `json:"name"`
+							CardKeys int    `json:"card_keys"`
+						}{string(doc.AMC), doc.Name, len(doc.CardKeys)})
+					} else {
+						_, err = fmt.Fprintf(table, "%s\t%s\t%d\n", doc.AMC, doc.Name, len(doc.CardKeys))
+					}
+					if err != nil {
+						return err
+					}
 				}
 				return nil
 			}); err != nil {
@@ -279,6 +307,7 @@ func newInsurer(p *place) *cobra.Command {
 			return table.Flush()
 		},
 	}
+	list.Flags().BoolVar(&asJSON, "json", false, "one JSON object for each insurer")
 	c.AddCommand(add, list)
 	return c
 }

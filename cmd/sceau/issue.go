@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -29,11 +31,11 @@ const issueLong = `Issues one signed card for each contract and period that has 
 Run again, it issues nothing twice; files that are missing from --out are made again from the register.
 
     $ sceau issue ./operator --all --out ./cards
-    486 cards issued, 0 already there
-    486 cards written to ./cards
+    471 cards issued, 0 already there
+    471 cards written to ./cards
 
 Contracts that changed since their card was printed are named: "sceau reprint --changed" makes their new card.
-Exit code 3 when a card could not be made; the others are.`
+Exit code 3 when a card could not be made or drawn; the others are.`
 
 type outputFlags struct {
 	out      string
@@ -47,7 +49,7 @@ func (f *outputFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.out, "out", "", "folder for the PDF, PNG and code text of each card")
 	c.Flags().StringVar(&f.layout, "layout", "a4", "a4: letter with the card to cut out; card: 85.6 x 54 mm, two faces")
 	c.Flags().StringVar(&f.theme, "theme", "", "theme file: colours, logo (default DIR/themes/AMC.json, DIR/theme.json)")
-	c.Flags().StringVar(&f.printRun, "print-run", "", "one PDF of all the cards instead of one each, at most 5,000")
+	c.Flags().StringVar(&f.printRun, "print-run", "", "one PDF of all the cards instead of one each; more than 5,000 cards make several files")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON object for each card, then one for the run")
 }
 
@@ -67,7 +69,7 @@ func newIssue(p *place) *cobra.Command {
 	var contracts []string
 	var insurerKey, per string
 	c := &cobra.Command{
-		Use:   "issue DIR (--all | --contract ADHERENT) --out FOLDER",
+		Use:   "issue DIR (--all | --contract ADHERENT) (--out FOLDER | --print-run FILE)",
 		Short: "Issue signed cards",
 		Long:  issueLong,
 		Args:  ui.Args(cobra.ExactArgs(1)),
@@ -86,6 +88,10 @@ func newIssue(p *place) *cobra.Command {
 			ctx, stop := interruptible(c)
 			defer stop()
 			keys, err := op.contractKeys(ctx, insurerKey, contracts)
+			if err == nil && all && insurerKey != "" {
+				all = false
+				keys, err = op.allContracts(ctx, insurerKey)
+			}
 			if err != nil {
 				return err
 			}
@@ -93,7 +99,7 @@ func newIssue(p *place) *cobra.Command {
 			return f.produce(ctx, c, op, issuer.EachRequest{All: all, Contracts: keys}, len(keys) == 1, func(emit func(issuer.Issued) error) (outcome, error) {
 				r, err := op.Issue(ctx, req, emit)
 				return outcome{issued: r.Issued + r.Resumed, existing: r.Existing, outdated: r.Outdated, notIssued: r.NotIssued,
-					withheld: r.Withheld, otherForm: r.OtherForm, ended: r.Ended}, err
+					withheld: r.Withheld, otherForm: r.OtherForm, ended: r.Ended, stuck: r.Stuck}, err
 			})
 		},
 	}
@@ -111,13 +117,13 @@ func newReprint(p *place) *cobra.Command {
 	var changed bool
 	var from string
 	c := &cobra.Command{
-		Use:   "reprint DIR (--card NUMBER | --changed) --out FOLDER",
+		Use:   "reprint DIR (--card NUMBER | --changed) (--out FOLDER | --print-run FILE)",
 		Short: "Make new cards; the old ones become \"replaced\"",
 		Long: `Makes a new card for a lost or outdated one. The old card is marked "replaced" from the day given (today by
 default); counters know after the next "sceau publish".
 
     $ sceau reprint ./operator --card 3-583021 --out ./cards
-    1 card issued
+    1 card issued, 0 already there
     1 card written to ./cards`,
 		Args: ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -142,7 +148,7 @@ default); counters know after the next "sceau publish".
 			req := issuer.ReprintRequest{Places: places, Changed: changed, From: day}
 			return f.produce(ctx, c, op, issuer.EachRequest{}, len(places) == 1, func(emit func(issuer.Issued) error) (outcome, error) {
 				r, err := op.Reprint(ctx, req, emit)
-				return outcome{issued: r.Issued + r.Resumed, notIssued: r.NotIssued, withdrawn: r.Withdrawn}, err
+				return outcome{issued: r.Issued + r.Resumed, notIssued: r.NotIssued, withdrawn: r.Withdrawn, suspended: r.Suspended, stuck: r.Stuck}, err
 			})
 		},
 	}
@@ -157,7 +163,8 @@ default); counters know after the next "sceau publish".
 type outcome struct {
 	issued, existing, withheld, otherForm, ended int
 	outdated                                     []issuer.Outdated
-	withdrawn                                    []card.Place
+	withdrawn, suspended                         []card.Place
+	stuck                                        []issuer.Unfinished
 	notIssued                                    []issuer.NotIssued
 }
 
@@ -165,7 +172,7 @@ type outcome struct {
 func (f *outputFlags) produce(ctx context.Context, c *cobra.Command, op *operator, again issuer.EachRequest, single bool,
 	make func(emit func(issuer.Issued) error) (outcome, error)) error {
 	if (f.out == "") == (f.printRun == "") {
-		return ui.WithHint(ui.Usage("say where the cards go"), "--out FOLDER, or --print-run FILE.pdf")
+		return ui.WithHint(ui.Usage("say where the cards go, in one way"), "--out FOLDER, or --print-run FILE.pdf")
 	}
 	layout, err := f.pdfLayout()
 	if err != nil {
@@ -195,10 +202,13 @@ func (f *outputFlags) produce(ctx context.Context, c *cobra.Command, op *operato
 		done, written, err = f.files(ctx, op, out, again, say, make)
 	}
 	f.report(result, c.ErrOrStderr(), done, written, where)
-	if err := errors.Join(err, result.Flush()); err != nil {
-		return ui.WithHint(err, "what was issued is in the register; run the same command again to go on")
+	for _, u := range out.undrawn {
+		fmt.Fprintln(c.ErrOrStderr(), "issued, but not drawn:", u)
 	}
-	if len(done.notIssued) > 0 {
+	if err := errors.Join(err, result.Flush()); err != nil {
+		return ui.WithHint(err, "what was issued is in the register; sceau issue %s --all --out FOLDER writes what is missing", op.dir)
+	}
+	if len(done.notIssued)+len(out.undrawn)+len(done.stuck)+done.otherForm > 0 {
 		return ui.Exit(exitPartial)
 	}
 	return nil
@@ -210,27 +220,31 @@ func (f *outputFlags) files(ctx context.Context, op *operator, out *outputs, aga
 		return outcome{}, 0, err
 	}
 	done, err := make(func(i issuer.Issued) error { return errors.Join(out.add(i), say(i)) })
-	if err == nil && (again.All || len(again.Contracts) > 0) && done.existing > 0 {
+	// Also what another process has issued meanwhile, and what a run that was cut short did not write.
+	if err == nil && (again.All || len(again.Contracts) > 0) {
 		_, err = op.Each(ctx, again, out.addMissing)
 	}
 	err = errors.Join(err, out.finish())
 	return done, out.written, err
 }
 
-// run writes one document: every card of the selection, those that existed included, in one order.
+// run writes every card of the selection, those that existed included, into as few documents as possible.
 func (f *outputFlags) run(ctx context.Context, op *operator, out *outputs, again issuer.EachRequest, say func(issuer.Issued) error,
 	make func(emit func(issuer.Issued) error) (outcome, error)) (outcome, int, error) {
+	// Before any card is made: where it would go can be written to.
+	probe, err := os.CreateTemp(filepath.Dir(f.printRun), ".part-*")
+	if err != nil {
+		return outcome{}, 0, err
+	}
+	probe.Close()
+	os.Remove(probe.Name())
 	var fresh []issuer.Issued
 	done, err := make(func(i issuer.Issued) error { fresh = append(fresh, i); return say(i) })
 	if err != nil {
 		return done, 0, err
 	}
 	out.printer = qr.NewPrinter()
-	doc, err := pdf.NewRun(out.layout, out.fallback)
-	if err != nil {
-		return done, 0, err
-	}
-	p := &printRun{outputs: out, run: doc}
+	p := &printRun{outputs: out, name: f.printRun}
 	if again.All || len(again.Contracts) > 0 {
 		_, err = op.Each(ctx, again, p.add)
 	} else {
@@ -238,23 +252,7 @@ func (f *outputFlags) run(ctx context.Context, op *operator, out *outputs, again
 			err = errors.Join(err, p.add(i))
 		}
 	}
-	if err != nil || p.n == 0 {
-		return done, 0, err
-	}
-	return done, p.n, writeThrough(f.printRun, doc)
-}
-
-func writeThrough(name string, doc io.WriterTo) error {
-	file, err := os.Create(name + ".part")
-	if err != nil {
-		return err
-	}
-	_, err = doc.WriteTo(file)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		os.Remove(name + ".part")
-		return err
-	}
-	return os.Rename(name+".part", name)
+	return done, p.total, errors.Join(err, p.flush(false))
 }
 
 // cardLine is the JSON of one card that left the register.
@@ -293,11 +291,15 @@ func (f *outputFlags) report(out, messages io.Writer, d outcome, written int, wh
 			fmt.Fprintf(messages, "%d %s\n", n, what)
 		}
 	}
-	note(d.withheld, "not renewed: their card was revoked (reprint makes a new one)")
+	note(d.withheld, "not renewed: their card was revoked (a wrong revocation: restore, then reprint)")
 	note(d.otherForm, "not made: their contract has cards of the other form")
 	note(d.ended, "contracts are over")
-	note(len(d.withdrawn), "made void: their contract has no such person any more")
-	note(len(d.outdated), "live cards no longer say what their contract says: sceau reprint --changed")
+	note(len(d.withdrawn), "made void: their contract is over or has no such person any more")
+	note(len(d.suspended), "not reprinted: suspended (restore first)")
+	note(len(d.outdated), "standing cards no longer say what their contract says: sceau reprint --changed")
+	for _, u := range d.stuck {
+		fmt.Fprintf(messages, "not finished: card %s: %v\n", u.Place, u.Err)
+	}
 	for _, n := range d.notIssued {
 		fmt.Fprintf(messages, "not made: contract %s of %s: %v\n", n.Contract.Adherent, n.Contract.Insurer, n.Err)
 	}
@@ -333,13 +335,6 @@ func (o *operator) contractKeys(ctx context.Context, insurerKey string, adherent
 
 // insurerKey is the one insurer of the operator, or the one named.
 func (o *operator) insurerKey(ctx context.Context, given string) (string, error) {
-	if given != "" {
-		amc, err := rights.ParseAMC(given)
-		if err != nil {
-			return "", ui.Usage("--insurer: %v", err)
-		}
-		return amc.Key(), nil
-	}
 	var keys []string
 	err := o.store.View(ctx, func(tx register.Tx) error {
 		all, err := tx.Insurers()
@@ -351,10 +346,39 @@ func (o *operator) insurerKey(ctx context.Context, given string) (string, error)
 	if err != nil {
 		return "", err
 	}
+	if given != "" {
+		amc, err := rights.ParseAMC(given)
+		if err != nil || !slices.Contains(keys, amc.Key()) {
+			return "", ui.WithHint(ui.Usage("--insurer %q is no insurer of this operator", given), "sceau insurer list %s", o.dir)
+		}
+		return amc.Key(), nil
+	}
 	if len(keys) != 1 {
 		return "", ui.WithHint(ui.Usage("the operator has %d insurers", len(keys)), "--insurer %s", strings.Join(keys[:min(len(keys), 5)], " | "))
 	}
 	return keys[0], nil
+}
+
+// allContracts names every contract of one insurer.
+func (o *operator) allContracts(ctx context.Context, given string) ([]register.ContractKey, error) {
+	key, err := o.insurerKey(ctx, given)
+	if err != nil {
+		return nil, err
+	}
+	var out []register.ContractKey
+	err = o.store.View(ctx, func(tx register.Tx) error {
+		for after := ""; ; {
+			batch, err := tx.ContractsAfter(key, after, 1000)
+			if err != nil || len(batch) == 0 {
+				return err
+			}
+			for _, c := range batch {
+				out = append(out, c.Key)
+			}
+			after = batch[len(batch)-1].Key.Adherent
+		}
+	})
+	return out, err
 }
 
 func parsePlaces(numbers []string) ([]card.Place, error) {
@@ -375,8 +399,8 @@ func parseDay(flag, s string) (rights.Date, error) {
 		return 0, nil
 	}
 	d, err := rights.ParseDate(s)
-	if err != nil {
-		return 0, ui.WithHint(ui.Usage("%s: %v", flag, err), "%s 2027-03-01", flag)
+	if err != nil || d < rights.FirstDay || d > rights.LastDay {
+		return 0, ui.WithHint(ui.Usage("%s %q is not a day between %s and %s", flag, s, rights.FirstDay, rights.LastDay), "%s 2027-03-01", flag)
 	}
 	return d, nil
 }

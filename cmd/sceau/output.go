@@ -47,27 +47,32 @@ type outputs struct {
 	queue   chan issuer.Issued
 	group   sync.WaitGroup
 
+	queued map[string]bool // cards handed over in this run
+
 	mu      sync.Mutex
 	entries map[string]manifestEntry // by card number
 	written int
+	undrawn []string // cards that this layout can't show, each with its cause
 	err     error
 }
 
 type manifestEntry struct {
-	card, amc, adherent, person, kid, issued, from, to, pdf, png, txt string
+	card, amc, adherent, person, kid, issued, from, to, layout, pdf, png, txt string
 }
 
-var manifestHeader = []string{"card", "amc", "adherent", "beneficiary", "kid", "issued_at", "from", "to", "pdf_sha256", "png_sha256", "txt_sha256"}
+var manifestHeader = []string{"card", "amc", "adherent", "beneficiary", "kid", "issued_at", "from", "to", "layout", "pdf_sha256", "png_sha256", "txt_sha256"}
 
 func (e manifestEntry) row() []string {
-	return []string{e.card, e.amc, e.adherent, e.person, e.kid, e.issued, e.from, e.to, e.pdf, e.png, e.txt}
+	return []string{e.card, e.amc, e.adherent, e.person, e.kid, e.issued, e.from, e.to, e.layout, e.pdf, e.png, e.txt}
 }
 
 // start makes the folder, reads its manifest and starts drawing on every processor.
 func (o *outputs) start() error {
-	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+	// Names and birth dates: for the operator's eyes.
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
 	}
+	o.queued = map[string]bool{}
 	o.printer, o.entries, o.queue = qr.NewPrinter(), map[string]manifestEntry{}, make(chan issuer.Issued, 64)
 	if err := o.readManifest(); err != nil {
 		return err
@@ -90,24 +95,37 @@ func (o *outputs) add(c issuer.Issued) error {
 	if err != nil {
 		return err
 	}
+	o.queued[c.Place.String()] = true
 	o.queue <- c
 	return nil
 }
 
-// addMissing queues a card unless its three files are there.
+// addMissing queues a card unless it was queued already, or its three files are there in this layout and whole.
 func (o *outputs) addMissing(c issuer.Issued) error {
-	o.mu.Lock()
-	_, known := o.entries[c.Place.String()]
-	o.mu.Unlock()
-	for _, ext := range []string{".pdf", ".png", ".txt"} {
-		if _, err := os.Stat(o.path(c.Place, ext)); err != nil {
-			known = false
-		}
-	}
-	if known {
+	if o.queued[c.Place.String()] || o.whole(c.Place) {
 		return nil
 	}
 	return o.add(c)
+}
+
+// whole says whether the files of a card are those of the manifest.
+func (o *outputs) whole(p card.Place) bool {
+	o.mu.Lock()
+	e, known := o.entries[p.String()]
+	o.mu.Unlock()
+	if !known || e.layout != o.layout.String() {
+		return false
+	}
+	for ext, want := range map[string]string{".pdf": e.pdf, ".png": e.png, ".txt": e.txt} {
+		b, err := os.ReadFile(o.path(p, ext))
+		if err != nil {
+			return false
+		}
+		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != want {
+			return false
+		}
+	}
+	return true
 }
 
 // finish waits for the last card and writes the manifest.
@@ -120,7 +138,12 @@ func (o *outputs) finish() error {
 func (o *outputs) keep(e manifestEntry, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, pdf.ErrNoRoom) || errors.Is(err, pdf.ErrGlyph) || errors.Is(err, pdf.ErrSheet) || errors.Is(err, qr.ErrText):
+		// The card is issued; only this form of it can't be drawn. The others are.
+		o.undrawn = append(o.undrawn, err.Error())
+		return
+	case err != nil:
 		if o.err == nil {
 			o.err = err
 		}
@@ -158,7 +181,7 @@ func (o *outputs) draw(c issuer.Issued) (manifestEntry, error) {
 		return manifestEntry{}, err
 	}
 	e := manifestEntry{card: c.Place.String(), amc: string(c.Claims.Issuer), adherent: c.Claims.Adherent, issued: strconv.FormatInt(c.Claims.IssuedAt, 10),
-		from: c.Claims.ValidFrom().String(), to: c.Claims.ValidTo().String()}
+		from: c.Claims.ValidFrom().String(), to: c.Claims.ValidTo().String(), layout: o.layout.String()}
 	if c.Person != register.Household {
 		e.person = strconv.Itoa(c.Person + 1)
 	}
@@ -191,19 +214,29 @@ func (o *outputs) draw(c issuer.Issued) (manifestEntry, error) {
 	return e, nil
 }
 
-// writeWhole writes a file that is whole or absent under its name, whenever the program is killed. Cards can be made again
-// from the register, so nobody waits here for the disk.
+// writeWhole writes a file that is whole or absent under its name, whenever the program is killed, for its owner's eyes.
+// Cards can be made again from the register and are compared with the manifest, so nobody waits here for the disk.
 func writeWhole(name string, data []byte) error {
-	temporary := name + ".part"
-	if err := os.WriteFile(temporary, data, 0o644); err != nil {
-		os.Remove(temporary)
+	return replaceFile(name, false, func(w io.Writer) error { _, err := w.Write(data); return err })
+}
+
+// replaceFile puts a new file in place of name in one step, or nothing when write fails.
+func replaceFile(name string, durable bool, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".part-*")
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, name); err != nil {
-		os.Remove(temporary)
-		return err
+	err = write(f)
+	if durable && err == nil {
+		err = f.Sync()
 	}
-	return nil
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
 
 func (o *outputs) readManifest() error {
@@ -220,7 +253,7 @@ func (o *outputs) readManifest() error {
 		return fmt.Errorf("%s is not a manifest of this program: move it away", f.Name())
 	}
 	for _, r := range rows[1:] {
-		o.entries[r[0]] = manifestEntry{r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10]}
+		o.entries[r[0]] = manifestEntry{r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11]}
 	}
 	return nil
 }
@@ -249,20 +282,52 @@ func (o *outputs) writeManifest() error {
 	return writeWhole(filepath.Join(o.dir, manifestName), b.Bytes())
 }
 
-// printRun writes one document of all cards that are handed to its emit.
+// printRun writes documents of up to pdf.MaxRun cards each: FILE.pdf, or FILE-001.pdf and so on when one is not enough.
 type printRun struct {
 	*outputs
-	run *pdf.Run
-	n   int
+	name  string
+	run   *pdf.Run
+	n     int // cards in run
+	total int
+	files int
 }
 
 func (p *printRun) add(c issuer.Issued) error {
 	s, _, err := p.sheet(c)
+	if err == nil && p.run != nil && p.n == pdf.MaxRun {
+		err = p.flush(true)
+	}
+	if err == nil && p.run == nil {
+		p.run, err = pdf.NewRun(p.layout, p.fallback)
+	}
+	if err == nil {
+		err = p.run.Add(s)
+	}
+	if errors.Is(err, pdf.ErrNoRoom) || errors.Is(err, pdf.ErrGlyph) || errors.Is(err, pdf.ErrSheet) || errors.Is(err, qr.ErrText) {
+		p.undrawn = append(p.undrawn, fmt.Sprintf("card %s: %v", c.Place, err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	p.n++
-	return p.run.Add(s)
+	p.total++
+	return nil
+}
+
+// flush writes the document in hand; more says that another one follows.
+func (p *printRun) flush(more bool) error {
+	if p.run == nil || p.n == 0 {
+		return nil
+	}
+	name := p.name
+	if p.files++; more || p.files > 1 {
+		ext := filepath.Ext(name)
+		name = fmt.Sprintf("%s-%03d%s", strings.TrimSuffix(name, ext), p.files, ext)
+	}
+	run := p.run
+	p.run, p.n = nil, 0
+	return replaceFile(name, true, func(w io.Writer) error { _, err := run.WriteTo(w); return err })
 }
 
 // describe reads what the outputs need of every insurer, and the themes that lie in the operator's folder.

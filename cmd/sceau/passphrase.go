@@ -110,13 +110,11 @@ func newPassphrase(dir, flag string) (secret, error) {
 		}
 	}
 	p := keystore.NewPassphrase()
-	f, err := os.OpenFile(filepath.Join(dir, generatedName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	name := filepath.Join(dir, generatedName)
+	if err := replaceFile(name, true, func(w io.Writer) error { _, err := fmt.Fprintf(w, "%s\n", p); return err }); err != nil {
 		return secret{}, fmt.Errorf("passphrase: %w", err)
 	}
-	_, err = f.Write(append(p, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	return secret{passphrase: p, generated: true}, err
+	return secret{passphrase: p, generated: true}, nil
 }
 
 func atTerminal() bool {

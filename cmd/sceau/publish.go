@@ -7,13 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"sceau/card/issuer"
 	"sceau/card/issuer/static"
+	"sceau/card/register"
 	"sceau/cmd/internal/ui"
 )
 
@@ -21,14 +26,14 @@ const publishLong = `Publishes keys, lists of ended rights and tables as static 
 Readers see the old state or the new one, never a mix. Run it every hour: it also renews the date that counters show.
 
     $ sceau publish ./operator --to ./public --zip ./lists.zip
-    publication 2 of 2026-11-21 10:00 UTC: 1 change on 1 list, 7 new files
+    publication 3 of 2026-11-21 10:00 UTC: 1 change on 1 list, 6 new files
     written to ./public, ./lists.zip
 
 The offline keys are needed only when an insurer's facts or keys changed.`
 
 func newPublish(p *place) *cobra.Command {
 	var to []string
-	var zipName, url string
+	var zipName, address string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "publish DIR --to FOLDER",
@@ -44,9 +49,22 @@ func newPublish(p *place) *cobra.Command {
 				return err
 			}
 			defer op.Close()
-			op.PublicURL = url
+			if op.PublicURL, err = publicURL(address); err != nil {
+				return err
+			}
 			ctx, stop := interruptible(c)
 			defer stop()
+			// Two publishers at once would write their files over each other's: the second waits.
+			lock := flock.New(filepath.Join(args[0], ".publish.lock"))
+			if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+				return fmt.Errorf("another publication is under way: %w", err)
+			}
+			defer lock.Unlock()
+			for _, dir := range to {
+				if err := op.notBehind(ctx, dir); err != nil {
+					return err
+				}
+			}
 			report, err := op.Publish(ctx, time.Time{})
 			if errors.Is(err, issuer.ErrNoOfflineKeys) {
 				return ui.WithHint(err, "attach the medium of the offline keys, or give --offline-keys")
@@ -59,7 +77,11 @@ func newPublish(p *place) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if _, err := op.Export(ctx, d); err != nil {
+				_, err = op.Export(ctx, d)
+				if errors.Is(err, static.ErrOlder) || errors.Is(err, static.ErrForeign) {
+					return ui.WithHint(err, "%s holds files of another register, or of a newer state of this one: sceau fsck %s --public %s", dir, args[0], dir)
+				}
+				if err != nil {
 					return ui.WithHint(err, "the publication is in the register; run the same command again")
 				}
 			}
@@ -74,27 +96,63 @@ func newPublish(p *place) *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&to, "to", nil, "folder to publish into; may be repeated")
 	c.Flags().StringVar(&zipName, "zip", "", "also write one zip with everything, for a stick or an e-mail")
-	c.Flags().StringVar(&url, "url", "", "public address of the folder, for the Token Status Lists of other verifiers")
+	c.Flags().StringVar(&address, "url", "", "public address of the folder, for the Token Status Lists of other verifiers")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
 	return c
 }
 
 // writeZip writes the whole repository into one file, whole or not at all.
 func writeZip(ctx context.Context, op *operator, name string, at time.Time) error {
-	f, err := os.Create(name + ".part")
+	return replaceFile(name, true, func(w io.Writer) error {
+		z := static.NewZip(w, at)
+		_, err := op.Export(ctx, z)
+		return errors.Join(err, z.Close())
+	})
+}
+
+// publicURL checks the address under which the folder will be served.
+func publicURL(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return "", ui.WithHint(ui.Usage("--url %q is no web address", s), "--url https://listes.example.fr/")
+	}
+	return s, nil
+}
+
+// notBehind refuses to publish into a folder that is ahead of the register, which was then restored from an older backup:
+// counters that saw the newer state refuse whatever the older one says, and cards drawn since would be drawn again.
+func (o *operator) notBehind(ctx context.Context, dir string) error {
+	b, err := os.ReadFile(filepath.Join(dir, "timestamp.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	z := static.NewZip(f, at)
-	_, err = op.Export(ctx, z)
-	if err = errors.Join(err, z.Close(), f.Sync(), f.Close()); err != nil {
-		os.Remove(name + ".part")
+	var there struct {
+		Signed struct{ Version int64 }
+	}
+	if json.Unmarshal(b, &there) != nil {
+		return nil // damaged: the publication replaces it
+	}
+	var last register.Publication
+	if err := o.store.View(ctx, func(tx register.Tx) (err error) { last, err = tx.LastPublication(); return err }); err != nil {
 		return err
 	}
-	return os.Rename(name+".part", name)
+	if there.Signed.Version > last.Version {
+		return ui.WithHint(fmt.Errorf("%s holds publication %d, the register knows %d", dir, there.Signed.Version, last.Version),
+			"the register is older than what was published: restore its newest backup, or publish elsewhere if the folder is another operator's")
+	}
+	return nil
 }
 
 func sayPublish(c *cobra.Command, r *issuer.PublishReport, to []string, asJSON bool) error {
+	for _, w := range r.Warnings {
+		fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+	}
 	if asJSON {
 		return json.NewEncoder(c.OutOrStdout()).Encode(struct {
 			Schema    string   `json:"schema"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
 	"sceau/fixtures/gen"
 	"sceau/rights"
@@ -28,7 +29,25 @@ func (f *sampleFlags) add(c *cobra.Command) {
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "the same seed makes the same population")
 }
 
+// year is the one that cards are made for now: from November on, the next.
+func year() int { return clock.Now().AddDate(0, 2, 0).In(rights.Paris()).Year() }
+
+// dayOfCare is the 2nd of March of the population's year: everybody is covered by then.
+func (f *sampleFlags) dayOfCare() rights.Date {
+	from, err := rights.ParseDate(f.from)
+	if err != nil {
+		return 0
+	}
+	return from + 60
+}
+
 func (f *sampleFlags) population() (*gen.Population, error) {
+	if f.from == "" {
+		f.from = fmt.Sprintf("%d-01-01", year())
+	}
+	if f.to == "" {
+		f.to = fmt.Sprintf("%d-12-31", year())
+	}
 	from, err := parseDay("--valid-from", f.from)
 	if err != nil {
 		return nil, err
@@ -37,7 +56,7 @@ func (f *sampleFlags) population() (*gen.Population, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.households < 1 || f.insurers < 1 || f.insurers > gen.MaxInsurers || f.bad < 0 || f.bad > 1000 || to < from {
+	if f.households < 1 || f.insurers < 1 || f.insurers > gen.MaxInsurers || f.bad < 0 || f.bad > 1000 || to <= from {
 		return nil, ui.WithHint(ui.Usage("no such population"), "--households from 1, --insurers 1 to %d, --bad 0 to 1000, days in order", gen.MaxInsurers)
 	}
 	return gen.New(f.seed, gen.Options{Households: f.households, Insurers: f.insurers, From: from, To: to, BadShare: float64(f.bad) / 1000})
@@ -60,9 +79,10 @@ Nobody in it exists. The same seed writes the same bytes everywhere.
 				return err
 			}
 			if len(args) == 0 || args[0] == "-" {
-				return writeRoster(c.OutOrStdout(), people)
+				_, err := writeRoster(c.OutOrStdout(), people)
+				return err
 			}
-			if err := writeRosterFile(args[0], people); err != nil {
+			if _, err := writeRosterFile(args[0], people); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s written to %s\n", plural(f.households, "household"), args[0])
@@ -72,30 +92,23 @@ Nobody in it exists. The same seed writes the same bytes everywhere.
 	f.add(c)
 	c.Flags().IntVar(&f.insurers, "insurers", 1, "number of insurers")
 	c.Flags().IntVar(&f.bad, "bad", 30, "contracts with a fault, in thousandths")
-	c.Flags().StringVar(&f.from, "valid-from", "2027-01-01", "first day of the contracts")
-	c.Flags().StringVar(&f.to, "valid-to", "2027-12-31", "last day of the contracts")
+	c.Flags().StringVar(&f.from, "valid-from", "", "first day of the contracts (default 1 January of the year that cards are made for now)")
+	c.Flags().StringVar(&f.to, "valid-to", "", "last day of the contracts (default 31 December of that year)")
 	return c
 }
 
-func writeRoster(w io.Writer, people *gen.Population) error {
+// writeRoster returns how many rejects an import of it must report.
+func writeRoster(w io.Writer, people *gen.Population) (rejects int, err error) {
 	b := bufio.NewWriter(w)
-	_, err := people.WriteRoster(b)
-	return errors.Join(err, b.Flush())
+	expect, err := people.WriteRoster(b)
+	return len(expect.Rejects), errors.Join(err, b.Flush())
 }
 
-func writeRosterFile(name string, people *gen.Population) error {
+func writeRosterFile(name string, people *gen.Population) (rejects int, err error) {
 	f, err := os.Create(name)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return errors.Join(writeRoster(f, people), f.Close())
+	rejects, err = writeRoster(f, people)
+	return rejects, errors.Join(err, f.Close())
 }
-
-// demoDay is the date of care of the demonstration, inside the contracts of its population.
-var demoDay = func() rights.Date {
-	d, err := rights.NewDate(2027, 3, 2)
-	if err != nil {
-		panic(err)
-	}
-	return d
-}()
