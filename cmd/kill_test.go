@@ -34,6 +34,7 @@ func killCycles(t *testing.T) int {
 // kill checks the operator and the counter with their own fsck. What a script was told was issued is never lost; at the end
 // every contract has its one card, and the counter catches up.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	cycles := killCycles(t)
 	dir := t.TempDir()
 	if err := setClock(dir, "2026-11-21T10:00:00+01:00"); err != nil {
@@ -103,18 +104,19 @@ func TestKill(t *testing.T) {
 	}
 
 	mustRun(t, 0, dir, "sceau", "issue", "operator", "--all", "--out", "cards")
+	mustRun(t, 0, dir, "sceau", "issue", "operator", "--all", "--out", "again") // from the register alone
 	mustRun(t, 0, dir, "sceau", "publish", "operator", "--to", "public")
 	mustRun(t, 0, dir, "comptoir", "sync", "counter", "--from", "public")
 	mustRun(t, 0, dir, "sceau", "fsck", "operator", "--public", "public", "--keys")
 	mustRun(t, 0, dir, "comptoir", "fsck", "counter")
-	register := map[string]bool{}
+	register := map[string]string{} // card number → state
 	slots := map[string]int{}
 	for in := json.NewDecoder(strings.NewReader(mustRun(t, 0, dir, "sceau", "cards", "operator", "--json"))); in.More(); {
 		var row struct{ Card, Adherent, State string }
 		if err := in.Decode(&row); err != nil {
 			t.Fatal(err)
 		}
-		register[row.Card] = true
+		register[row.Card] = row.State
 		if row.State == "live" || row.State == "suspended" {
 			slots[row.Adherent]++
 		}
@@ -127,15 +129,31 @@ func TestKill(t *testing.T) {
 			t.Errorf("contract %s has %d standing cards", a, n)
 		}
 	}
-	for number := range acknowledged {
-		if !register[number] {
+	live := 0
+	for number, code := range acknowledged {
+		state, ok := register[number]
+		if !ok {
 			t.Errorf("card %s was acknowledged and is not in the register", number)
 		}
+		for _, folder := range []string{"cards", "again"} {
+			file, err := os.ReadFile(filepath.Join(dir, folder, number+".txt"))
+			switch {
+			case err == nil && strings.TrimSuffix(string(file), "\n") != code:
+				t.Errorf("card %s in %s (%s) is not the code that was acknowledged", number, folder, state)
+			case err != nil && state == "live":
+				t.Errorf("card %s: %v", number, err)
+			case err == nil && folder == "again":
+				live++
+			}
+		}
+	}
+	if live < cycles/10 {
+		t.Errorf("only %d acknowledged cards were compared with the register's", live)
 	}
 	if len(acknowledged) < cycles/5 {
 		t.Errorf("only %d cards were acknowledged", len(acknowledged))
 	}
-	t.Logf("count: %d cycles, %d killed at work (%v), %d cards acknowledged, none lost", cycles, killed, byVerb, len(acknowledged))
+	t.Logf("count: %d cycles, %d killed at work (%v), %d cards acknowledged, none lost, %d compared to the byte", cycles, killed, byVerb, len(acknowledged), live)
 }
 
 // longest is about how long each command works, in milliseconds: kills fall anywhere in it.

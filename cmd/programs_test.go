@@ -48,6 +48,8 @@ func build(dir, tags string) error {
 //	clock 2027-03-02T10:00:00+01:00    sets the time that both programs read
 //	exits N program args…              runs a program that must exit with code N
 //	firstcard VAR FOLDER               sets VAR to the number of the first card in a folder
+//	azerty IN OUT                      types a file as a scanner set to a US keyboard does on an AZERTY computer
+//	cat FILE… > OUT                    puts files together, each ending with its line
 func TestScripts(t *testing.T) {
 	sample, err := filepath.Abs("../fixtures/sample/roster.csv")
 	if err != nil {
@@ -90,9 +92,27 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Setenv(args[0], strings.TrimSuffix(filepath.Base(names[0]), ".txt"))
 			},
+			"azerty": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(azerty.Replace(ts.ReadFile(args[0]))), 0o600))
+			},
+			"cat": func(ts *testscript.TestScript, _ bool, args []string) {
+				n := len(args) - 2
+				if n < 1 || args[n] != ">" {
+					ts.Fatalf("usage: cat FILE… > OUT")
+				}
+				var all strings.Builder
+				for _, name := range args[:n] {
+					all.WriteString(strings.TrimSuffix(ts.ReadFile(name), "\n") + "\n")
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[n+1]), []byte(all.String()), 0o600))
+			},
 		},
 	})
 }
+
+// azerty is what the keys of a US keyboard give on a French computer; capitals are typed with Shift, digits without.
+var azerty = strings.NewReplacer("Q", "A", "A", "Q", "W", "Z", "Z", "W", "M", "?",
+	"1", "&", "2", "é", "3", `"`, "4", "'", "5", "(", "6", "-", "7", "è", "8", "_", "9", "ç", "0", "à")
 
 func setClock(work, text string) error {
 	if _, err := time.Parse(time.RFC3339, text); err != nil {

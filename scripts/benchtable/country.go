@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// at is when the cards of the benchmarks are issued.
-var at = time.Unix(1_795_000_000, 0)
-
 const (
 	syncLimit   = time.Second
 	memoryLimit = 150.0 // MB resident

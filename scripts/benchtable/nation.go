@@ -100,9 +100,17 @@ func makeNation(dir string, now time.Time) (*nation, error) {
 				return nil, err
 			}
 			if n.code == "" {
-				if n.code, err = oneCard(key("card-"+amc), i.AMC, freePlace(page, list), now); err != nil {
+				signer, err := signing.NewSigner(card.Kind, key("card-"+amc))
+				if err != nil {
 					return nil, err
 				}
+				c := gen.Household(7, 3)
+				c.Insurer = i.AMC
+				token, _, err := seal(signer, c, freePlace(page, list), now)
+				if err != nil {
+					return nil, err
+				}
+				n.code = token.CodeText()
 			}
 		}
 	}
@@ -166,26 +174,4 @@ func freePlace(p *status.Page, list uint32) card.Place {
 			return card.Place{List: list, Index: i}
 		}
 	}
-}
-
-func oneCard(private *ecdsa.PrivateKey, amc rights.AMC, place card.Place, at time.Time) (string, error) {
-	signer, err := signing.NewSigner(card.Kind, private)
-	if err != nil {
-		return "", err
-	}
-	c := gen.Household(7, 3)
-	c.Insurer = amc
-	claims, err := card.FromContract(c, place, at, -1)
-	if err != nil {
-		return "", err
-	}
-	draft, err := card.Prepare(claims, signer.KID())
-	if err != nil {
-		return "", err
-	}
-	token, err := draft.Seal(signer)
-	if err != nil {
-		return "", err
-	}
-	return token.CodeText(), nil
 }
