@@ -21,10 +21,10 @@ const importLong = `Imports insured people and guarantees from a CSV file (layou
 not at all; every line that is not taken is reported with its column and its cause. The same file twice changes nothing.
 
     $ sceau import ./operator roster.csv
-    line 31, nir: la clé du NIR ne correspond pas à ses 13 premiers caractères : vérifiez la saisie
+    line 21, nir: la clé du NIR ne correspond pas à ses 13 premiers caractères : vérifiez la saisie
     …
     1201 lines read, 471 contracts: 471 new, 0 changed, 0 unchanged
-    65 lines of 29 contracts rejected
+    65 lines of 30 contracts rejected
 
 Exit code 3 when lines were rejected; with --strict nothing is then taken, and the code is 1.`
 
