@@ -57,6 +57,7 @@ func TestKill(t *testing.T) {
 	acknowledged := map[string]string{} // card number → code text
 	killed, next := 0, 1
 	byVerb := map[string]int{}
+	work := map[string]time.Duration{} // how long each command took when it was last let live: kills fall anywhere in it
 	for cycle := range cycles {
 		var args []string
 		prog := "sceau"
@@ -81,10 +82,17 @@ func TestKill(t *testing.T) {
 				args = append(args, "--json", "--out", "cards")
 			}
 		}
-		out, dead := killAfter(t, dir, time.Duration(random.IntN(longest[args[0]]))*time.Millisecond, prog, args...)
+		verb, start := args[0], time.Now()
+		after := time.Minute
+		if whole := work[verb]; whole > 0 {
+			after = time.Duration(random.Int64N(int64(whole * 5 / 4)))
+		}
+		out, dead := killAfter(t, dir, after, prog, args...)
 		if dead {
 			killed++
-			byVerb[args[0]]++
+			byVerb[verb]++
+		} else {
+			work[verb] = time.Since(start)
 		}
 		for in := bufio.NewScanner(bytes.NewReader(out)); in.Scan(); {
 			var line struct{ Schema, Card, Code string }
@@ -155,9 +163,6 @@ func TestKill(t *testing.T) {
 	}
 	t.Logf("count: %d cycles, %d killed at work (%v), %d cards acknowledged, none lost, %d compared to the byte", cycles, killed, byVerb, len(acknowledged), live)
 }
-
-// longest is about how long each command works, in milliseconds: kills fall anywhere in it.
-var longest = map[string]int{"issue": 120, "publish": 90, "sync": 30, "revoke": 35, "suspend": 35, "restore": 35, "reprint": 100}
 
 func someCard(random *rand.Rand, cards map[string]string) string {
 	if len(cards) == 0 {
