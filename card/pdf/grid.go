@@ -128,6 +128,14 @@ func (t *table) addBlocks(c *card.Claims) {
 	}
 }
 
+// bracketRoom is what the bracket of people who share their values takes beside the birth dates, in mm.
+func (t *table) bracketRoom() float64 {
+	if len(t.blocks) == len(t.people) {
+		return 0
+	}
+	return 1
+}
+
 func newCell(g rights.Guarantee) cell {
 	c := cell{all: g.String()}
 	c.value = c.all
@@ -265,7 +273,7 @@ func (t *table) may(p *plan, width, height float64, bands int) bool {
 		sum = t.sumTwo
 	}
 	cols := (p.mm(sum) + 2*p.padX()*float64(len(t.domains))) / float64(bands)
-	return cols+p.mm(t.dateUnits)+2*p.padX()+max(9, 2.2*p.size) <= width &&
+	return cols+p.mm(t.dateUnits)+2*p.padX()+t.bracketRoom()+max(9, 2.2*p.size) <= width &&
 		float64(len(t.people))*lead(p.size) <= height
 }
 
@@ -275,7 +283,7 @@ func (t *table) set(rep *repertoire, p *plan, width float64, bands int) bool {
 	if p.stacked {
 		units = t.twoLines
 	}
-	p.date, p.cols = p.mm(t.dateUnits)+2*p.padX()+0.3, make([]float64, len(units))
+	p.date, p.cols = p.mm(t.dateUnits)+2*p.padX()+0.3+t.bracketRoom(), make([]float64, len(units))
 	total := 0.0
 	for i, u := range units {
 		p.cols[i] = p.mm(u) + 2*p.padX()

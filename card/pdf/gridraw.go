@@ -41,18 +41,33 @@ func (c *canvas) drawGrid(t *table, p *plan, x, y, width float64, look gridLook)
 			vy += bh
 		}
 		c.setStroke(look.hair, 0.12)
+		shared := len(b.people) > 1
 		py := y
 		for i, who := range b.people {
 			if i > 0 {
-				c.line(x, py, x+p.name+p.date, py)
+				c.line(x, py, x+p.name, py) // short of the bracket, so that no band seems to belong to one of them
 			}
 			c.person(t.people[who], p, p.names[who], x, py, p.rows[who])
 			py += p.rows[who]
+		}
+		if shared {
+			c.setStroke(look.rule, 0.45)
+			c.bracket(vx-0.75, y+0.7, y+h-0.7)
 		}
 		y += h
 		c.setStroke(look.rule, 0.2)
 		c.line(x, y, right, y)
 	}
+}
+
+// bracket says that everything at its left has everything at its right.
+func (c *canvas) bracket(x, top, bottom float64) {
+	const arm = 0.9
+	c.moveTo(x-arm, top)
+	c.lineTo(x, top)
+	c.lineTo(x, bottom)
+	c.lineTo(x-arm, bottom)
+	c.op("S")
 }
 
 func (c *canvas) columnRules(p *plan, run band, x, y, h float64) {
