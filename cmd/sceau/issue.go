@@ -288,15 +288,15 @@ func (f *outputFlags) report(out, messages io.Writer, d outcome, written int, wh
 	}
 	note := func(n int, what string) {
 		if n > 0 {
-			fmt.Fprintf(messages, "%d %s\n", n, what)
+			fmt.Fprintf(messages, "%s %s\n", cards(n), what)
 		}
 	}
-	note(d.withheld, "not renewed: their card was revoked (a wrong revocation: restore, then reprint)")
-	note(d.otherForm, "not made: their contract has cards of the other form")
-	note(d.ended, "contracts are over")
-	note(len(d.withdrawn), "made void: their contract is over or has no such person any more")
+	note(d.withheld, "not renewed: revoked (a wrong revocation: restore, then reprint)")
+	note(d.otherForm, "not made: the contract has cards of the other form")
+	note(d.ended, "not made: the contract is over")
+	note(len(d.withdrawn), "made void: the contract is over or has no such person any more")
 	note(len(d.suspended), "not reprinted: suspended (restore first)")
-	note(len(d.outdated), "standing cards no longer say what their contract says: sceau reprint --changed")
+	note(len(d.outdated), "outdated: the contract has changed since (sceau reprint --changed)")
 	for _, u := range d.stuck {
 		fmt.Fprintf(messages, "not finished: card %s: %v\n", u.Place, u.Err)
 	}

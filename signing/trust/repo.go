@@ -30,8 +30,8 @@ const day = 24 * time.Hour
 
 // DefaultLifetimes: offline keys are brought out once a year at most (root
 // every second year, for three), online keys work every day. A counter never
-// goes green on an expired timestamp, so a week must outlast the days that an
-// outage policy grants before its own reserve.
+// goes green on an expired timestamp, so a week outlasts the days that the
+// default outage policy grants before its own reserve.
 func DefaultLifetimes() Lifetimes {
 	return Lifetimes{Root: 3 * 365 * day, Targets: 365 * day, Insurer: 365 * day, Status: 30 * day, Snapshot: 30 * day, Timestamp: 7 * day}
 }
