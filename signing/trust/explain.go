@@ -30,7 +30,7 @@ var explanations = []struct {
 	{ErrFromFuture, Explanation{"from_future", "la liste reçue est datée du futur par rapport à l’horloge de ce poste", "mettre ce poste à l’heure puis recommencer"}},
 	{ErrUnsafePath, Explanation{"unsafe_path", "la source contient un nom de fichier interdit", "ne plus utiliser cette source et prévenir l’opérateur"}},
 	{ErrScope, Explanation{"out_of_scope", "un organisme a signé pour un autre que lui-même", "prévenir l’opérateur ; la dernière liste valable reste en service"}},
-	{ErrTooManyRoots, Explanation{"too_many_roots", "ce poste a trop de changements de clés de retard", "ajoutez de nouveau le dépôt de cet opérateur avec son empreinte actuelle"}},
+	{ErrTooManyRoots, Explanation{"too_many_roots", "ce poste a trop de changements de clés de retard", "ajouter de nouveau le dépôt de cet opérateur avec son empreinte actuelle"}},
 	{ErrUnreachable, Explanation{"unreachable", "la source des listes ne répond pas", "vérifier le réseau, l’adresse ou la clé USB ; la vérification continue avec la dernière liste"}},
 	{ErrNotRepository, Explanation{"not_a_repository", "ce qui répond n’est pas un dépôt de listes", "ouvrir la page de connexion du réseau s’il en a une, ou corriger l’adresse"}},
 	{ErrForbidden, Explanation{"forbidden", "le serveur refuse l’accès aux listes", "demander l’accès à l’opérateur ou corriger l’adresse"}},
