@@ -75,7 +75,7 @@ Exit code 1 on any finding.
 		},
 	}
 	c.Flags().StringVar(&public, "public", "", "also compare this published folder")
-	c.Flags().BoolVar(&withKeys, "keys", false, "also open every private key (asks for the passphrase)")
+	c.Flags().BoolVar(&withKeys, "keys", false, "also open every private key but the root's (asks for the passphrase)")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
 	return c
 }

@@ -49,7 +49,7 @@ func (f *outputFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.out, "out", "", "folder for the PDF, PNG and code text of each card")
 	c.Flags().StringVar(&f.layout, "layout", "a4", "a4: letter with the card to cut out; card: 85.6 x 54 mm, two faces")
 	c.Flags().StringVar(&f.theme, "theme", "", "theme file: colours, logo (default DIR/themes/AMC.json, DIR/theme.json)")
-	c.Flags().StringVar(&f.printRun, "print-run", "", "one PDF of all the cards instead of one each; more than 5,000 cards make several files")
+	c.Flags().StringVar(&f.printRun, "print-run", "", "one PDF of all the cards instead of one each; more than 5,000 cards, or several themes, make several files")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON object for each card, then one for the run")
 }
 

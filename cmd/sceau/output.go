@@ -282,23 +282,27 @@ func (o *outputs) writeManifest() error {
 	return writeWhole(filepath.Join(o.dir, manifestName), b.Bytes())
 }
 
-// printRun writes documents of up to pdf.MaxRun cards each: FILE.pdf, or FILE-001.pdf and so on when one is not enough.
+// printRun writes documents of up to pdf.MaxRun cards and one theme each: FILE.pdf, or FILE-001.pdf and so on when one is not
+// enough.
 type printRun struct {
 	*outputs
 	name  string
 	run   *pdf.Run
-	n     int // cards in run
+	theme *pdf.Theme // of run
+	n     int        // cards in run
 	total int
 	files int
 }
 
 func (p *printRun) add(c issuer.Issued) error {
-	s, _, err := p.sheet(c)
-	if err == nil && p.run != nil && p.n == pdf.MaxRun {
+	s, theme, err := p.sheet(c)
+	// A document has one look: cards of another insurer's begin the next.
+	if err == nil && p.run != nil && (p.n == pdf.MaxRun || theme != p.theme) {
 		err = p.flush(true)
 	}
 	if err == nil && p.run == nil {
-		p.run, err = pdf.NewRun(p.layout, p.fallback)
+		p.theme = theme
+		p.run, err = pdf.NewRun(p.layout, theme)
 	}
 	if err == nil {
 		err = p.run.Add(s)
