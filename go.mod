@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	filippo.io/age v1.3.2 // key files, encrypted with a passphrase
+	github.com/danielgtaylor/huma/v2 v2.37.2 // the interface for pharmacy software: checked bodies, OpenAPI, problem details
 	github.com/go-jose/go-jose/v4 v4.1.8 // JWS and JWK of cards and lists
 	github.com/go-pdf/fpdf v0.9.0 // the printed card
 	github.com/gofrs/flock v0.13.1 // one writer at a time in a key folder
@@ -11,7 +12,9 @@ require (
 	github.com/sigstore/sigstore v1.10.6 // the signer type that go-tuf asks for
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e // the symbol of a single card
 	github.com/spf13/cobra v1.10.2 // commands, help, completion
+	github.com/tetratelabs/wazero v1.12.0 // the sandbox in which pictures and PDF are read
 	github.com/theupdateframework/go-tuf/v2 v2.4.2 // the trust repository
+	golang.org/x/sys v0.49.0 // limits of the reading child; DPAPI and exclusive ports on Windows
 	golang.org/x/term v0.47.0 // passphrase prompt, colour on terminals only
 	golang.org/x/text v0.43.0 // Windows-1252, NFC
 	modernc.org/sqlite v1.60.1 // register and counter, without CGO; v1.61 has an indirect module that can't be fetched everywhere
@@ -20,7 +23,10 @@ require (
 
 // tests only
 require (
+	github.com/chromedp/cdproto v0.159.0 // keys, targets and cameras of the real browser
+	github.com/chromedp/chromedp v0.23.0 // drives a real Chromium
 	github.com/rogpeppe/go-internal v1.16.0 // scripts that run the real programs
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // published schemas against real answers
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // canonical JSON of another hand, for hostile metadata
 	pgregory.net/rapid v1.3.0 // properties
 )
@@ -28,6 +34,7 @@ require (
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/go-containerregistry v0.20.7 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
@@ -36,9 +43,8 @@ require (
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/sigstore/protobuf-specs v0.5.0 // indirect
-	github.com/spf13/pflag v1.0.9 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20250825161204-c5933d9347a5 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
