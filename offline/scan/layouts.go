@@ -60,6 +60,19 @@ var hosts = []layout{
 		`!"#¤%&/()=QWERTYUIOPASDFGHJKLÖZXCVBNM`, ``},
 }
 
+// Keyboard is a layout of the computer as data, for whoever plays a computer: the characters of the keys 1234567890 qwertyuiop asdfghjkl; zxcvbnm of a
+// US keyboard, in this order. A blank stands for nothing, or for "as without Caps Lock" in Caps.
+type Keyboard struct{ Name, Plain, Shifted, Caps string }
+
+// Keyboards returns the layouts that Undo knows.
+func Keyboards() []Keyboard {
+	all := make([]Keyboard, len(hosts))
+	for i, h := range hosts {
+		all[i] = Keyboard{h.name, h.plain, h.shifted, h.more}
+	}
+	return all
+}
+
 // family is what the scanner believes it types on: the symbol that it means by each of the keys. A blank is none of a code's symbols.
 type family struct {
 	name    string

@@ -11,9 +11,9 @@ import (
 
 // piece is one scan within a line. text is "" when it did not arrive whole.
 type piece struct {
-	typed string
-	text  string
-	how   Repair
+	from, to int // its bytes in the line
+	text     string
+	how      Repair
 }
 
 const (
@@ -29,30 +29,35 @@ func read(line string) ([]piece, error) {
 		return nil, ErrNotCode
 	}
 	if jws := strings.TrimFunc(line, ignorable); compactJWS(jws) {
-		return []piece{{typed: line, text: jws, how: Repair{Around: jws != line}}}, nil
+		return []piece{{to: len(line), text: jws, how: Repair{Around: jws != line}}}, nil
 	}
+	return judge(line, tables)
+}
+
+// judge reads a line of at most maxTyped bytes by the tables it is given.
+func judge(line string, by []*table) ([]piece, error) {
 	c := clean(line)
 	if len(c.runes) == 0 {
 		return nil, ErrEmpty
 	}
 	symbols := make([]byte, len(c.runes))
-	if pieces := c.best(symbols, lead); pieces != nil {
+	if pieces := c.best(by, symbols, lead); pieces != nil {
 		return pieces, nil
 	}
 	if len(c.runes) > lead {
-		if pieces := c.best(symbols, len(c.runes)); pieces != nil {
+		if pieces := c.best(by, symbols, len(c.runes)); pieces != nil {
 			return pieces, nil
 		}
 	}
-	return nil, c.fault(symbols)
+	return nil, c.fault(by, symbols)
 }
 
 // best returns the pieces of the pair under which most codes arrived whole, nil when none did under any. Only pairs that put a prefix among the first
 // characters are looked at.
-func (c *cleaned) best(symbols []byte, first int) []piece {
+func (c *cleaned) best(by []*table, symbols []byte, first int) []piece {
 	var best []piece
 	good := 0
-	for _, t := range tables {
+	for _, t := range by {
 		head := symbols[:min(first, len(symbols))]
 		t.decode(head, c.runes[:len(head)])
 		if !bytes.Contains(head, prefixBytes) {
@@ -83,7 +88,7 @@ func (c *cleaned) cut(t *table, symbols []byte) (pieces []piece, good int) {
 		i += j + len(prefix)
 	}
 	if starts[0] > lead {
-		pieces = append(pieces, piece{typed: c.between(0, starts[0])})
+		pieces = append(pieces, piece{from: 0, to: c.byteAt(starts[0])})
 	}
 	for k, from := range starts {
 		to, begin := len(symbols), from
@@ -95,7 +100,7 @@ func (c *cleaned) cut(t *table, symbols []byte) (pieces []piece, good int) {
 		}
 		body := symbols[from+len(prefix) : to]
 		n := run(body)
-		p := piece{typed: c.between(begin, to)}
+		p := piece{from: c.byteAt(begin), to: c.byteAt(to)}
 		if whole(body[:n]) {
 			end := from + len(prefix) + n
 			p.text = string(symbols[from:end])
@@ -137,8 +142,8 @@ func (c *cleaned) repair(t *table, from, to int) Repair {
 }
 
 // fault says why nothing could be repaired.
-func (c *cleaned) fault(symbols []byte) error {
-	for _, t := range tables {
+func (c *cleaned) fault(by []*table, symbols []byte) error {
+	for _, t := range by {
 		t.decode(symbols, c.runes)
 		if bytes.Contains(symbols, prefixBytes) {
 			return ErrIncomplete
@@ -162,12 +167,12 @@ type cleaned struct {
 	around bool  // something was dropped
 }
 
-func (c *cleaned) between(from, to int) string {
-	end := len(c.line)
-	if to < len(c.at) {
-		end = c.at[to]
+// byteAt is where in the line a rune began, or the line's end.
+func (c *cleaned) byteAt(i int) int {
+	if i < len(c.at) {
+		return c.at[i]
 	}
-	return c.line[c.at[from]:end]
+	return len(c.line)
 }
 
 func clean(line string) *cleaned {

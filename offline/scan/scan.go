@@ -31,6 +31,9 @@ type Repair struct {
 	CapsLock bool   // letters arrived in lower case, or digits with Shift turned round: Caps Lock, or a program that changes case
 	Around   bool   // characters before, after or between the symbols were dropped: scanner prefixes and suffixes, blanks
 	Repeated bool   // the same code came twice in one text
+	Keys     bool   // read from the physical keys, because the characters led nowhere: the computer's layout is not one that is known here
+	Learnt   bool   // read by the map that one calibration scan taught
+	Joined   bool   // put together from bursts that were incomplete each (Joiner)
 }
 
 // None says that nothing had to be undone.
@@ -39,7 +42,10 @@ func (r Repair) None() bool { return r == Repair{} }
 // Advice returns what to tell the person at the counter, in French, or "" when nothing needs to change there.
 func (r Repair) Advice() string {
 	var parts []string
-	if r.Layout != "" {
+	switch {
+	case r.Keys:
+		parts = append(parts, "douchette réglée en "+r.Scanner+" sur un poste d'une autre disposition : régler la douchette sur la disposition du poste, ou l'étalonner")
+	case r.Layout != "":
 		parts = append(parts, "douchette réglée en "+r.Scanner+" sur un poste "+r.Host+" : régler la douchette sur la disposition du poste")
 	}
 	if r.CapsLock {
@@ -62,6 +68,11 @@ func Undo(typed string) (text string, how Repair, err error) {
 	if err != nil {
 		return "", Repair{}, err
 	}
+	return agreed(pieces)
+}
+
+// agreed returns the one code that all the pieces are.
+func agreed(pieces []piece) (text string, how Repair, err error) {
 	first := pieces[0]
 	for _, p := range pieces[1:] {
 		if p.text != first.text || p.text == "" {
@@ -79,21 +90,36 @@ func Undo(typed string) (text string, how Repair, err error) {
 // A code that follows itself within one line is one scan. Lines end with CR, LF, a tab or ETX; blank ones are nothing.
 func Split(input string) []string {
 	var scans []string
-	for _, line := range strings.FieldsFunc(input, terminator) {
-		if !verbatim(line) {
-			if blank(line) {
-				continue
-			}
+	for _, s := range split(input, read) {
+		scans = append(scans, input[s.from:s.to])
+	}
+	return scans
+}
+
+// span is a part of an input, in bytes.
+type span struct{ from, to int }
+
+func split(input string, read func(line string) ([]piece, error)) (scans []span) {
+	for from := 0; from < len(input); {
+		to := len(input)
+		if i := strings.IndexFunc(input[from:], terminator); i >= 0 {
+			to = from + i
+		}
+		line := input[from:to]
+		if verbatim(line) {
+			scans = append(scans, span{from, to})
+		} else if !blank(line) {
 			if pieces, err := read(line); err == nil && len(pieces) > 1 {
 				for i, p := range pieces {
 					if i == 0 || p.text == "" || p.text != pieces[i-1].text {
-						scans = append(scans, p.typed)
+						scans = append(scans, span{from + p.from, from + p.to})
 					}
 				}
-				continue
+			} else {
+				scans = append(scans, span{from, to})
 			}
 		}
-		scans = append(scans, line)
+		from = to + 1 // terminators are one byte each
 	}
 	return scans
 }
