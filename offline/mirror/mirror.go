@@ -114,6 +114,21 @@ func Create(dir string) (*Mirror, error) {
 }
 
 func open(name, mode, extra string) (*Mirror, error) {
+	db, err := database(name, mode, extra)
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	m := &Mirror{db: db}
+	if err := m.migrate(mode == "rwc"); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// database names a SQLite file to the driver, which opens it on first use: every connection is set to lose nothing that was
+// committed and to believe nothing that the file says of itself.
+func database(name, mode, extra string) (*sql.DB, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -128,16 +143,7 @@ func open(name, mode, extra string) (*Mirror, error) {
 	if mode != "ro" {
 		dsn += "&_pragma=journal_mode(wal)&_pragma=synchronous(full)"
 	}
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, damaged("%w", err)
-	}
-	m := &Mirror{db: db}
-	if err := m.migrate(mode == "rwc"); err != nil {
-		db.Close()
-		return nil, err
-	}
-	return m, nil
+	return sql.Open("sqlite", dsn)
 }
 
 // migrate makes the tables of an empty file, and refuses a file of a later version.
