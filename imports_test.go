@@ -29,7 +29,7 @@ type ban struct {
 }
 
 var pure = []string{"sceau/rights", "sceau/signing", "sceau/signing/journal", "sceau/card", "sceau/card/status", "sceau/card/qr",
-	"sceau/card/pdf", "sceau/offline", "sceau/offline/scan"}
+	"sceau/card/pdf", "sceau/offline", "sceau/offline/scan", "sceau/offline/receipt", "sceau/offline/counter"}
 
 var bans = []ban{
 	{from: []string{"sceau/offline/...", "sceau/cmd/comptoir/...", "sceau/cmd/internal/comptoir"},
@@ -46,15 +46,20 @@ var bans = []ban{
 	{from: []string{"sceau/rights/...", "sceau/signing/...", "sceau/card/...", "sceau/offline/..."}, to: []string{"sceau/cmd/..."},
 		why: "programs use packages, never the other way"},
 	{from: []string{"sceau/rights/...", "sceau/signing/...", "sceau/card/...", "sceau/offline/...", "sceau/cmd/..."},
-		to: []string{"sceau/fixtures"}, why: "TEST keys must not be linked into a program"},
+		to: []string{"sceau/fixtures", "sceau/fixtures/scans", "sceau/fixtures/browser"}, why: "TEST keys must not be linked into a program"},
 	{from: []string{"sceau/offline/mirror"}, to: []string{"sceau/offline/refresh", "sceau/offline/scan"}, why: "edges of the counter don't know one another"},
 	{from: []string{"sceau/offline/refresh"}, to: []string{"sceau/offline/mirror", "sceau/offline/scan"}, why: "edges of the counter don't know one another"},
 	{from: []string{"sceau/offline/scan"}, to: []string{"sceau/offline/mirror", "sceau/offline/refresh"}, why: "edges of the counter don't know one another"},
+	{from: []string{"sceau/offline/desk"}, to: []string{"sceau/offline/mirror", "sceau/offline/refresh", "sceau/offline/optic"}, why: "edges of the counter don't know one another: the program joins them"},
+	{from: []string{"sceau/offline/optic"}, to: []string{"sceau/offline", "sceau/offline/mirror", "sceau/offline/refresh", "net/http", "database/sql"}, why: "what reads hostile pictures keeps nothing and reaches nothing"},
 	{from: pure, to: []string{"os", "net", "net/http", "database/sql"}, direct: true, why: "pure packages touch no file, network or database"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/go-pdf/fpdf"}, except: []string{"sceau/card/pdf"}, direct: true, why: "one door for the PDF library"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/skip2/go-qrcode", "rsc.io/qr/..."}, except: []string{"sceau/card/qr"}, direct: true, why: "one door for the QR libraries"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/go-jose/go-jose/v4"}, except: []string{"sceau/signing"}, direct: true, why: "one door for the JOSE library"},
 	{from: []string{"sceau/..."}, to: []string{"filippo.io/age"}, except: []string{"sceau/signing/keystore"}, direct: true, why: "one door for key files"},
+	{from: []string{"sceau/..."}, to: []string{"github.com/tetratelabs/wazero/..."}, except: []string{"sceau/offline/optic"}, direct: true, why: "one door for the sandbox"},
+	{from: []string{"sceau/..."}, to: []string{"github.com/danielgtaylor/huma/v2/..."}, except: []string{"sceau/offline/desk"}, direct: true, why: "one door for the interface's library"},
+	{from: []string{"sceau/cmd/sceau/...", "sceau/cmd/comptoir/..."}, to: []string{"github.com/chromedp/..."}, why: "a browser is driven by tests and benchmarks only"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/theupdateframework/go-tuf/v2/..."}, except: []string{"sceau/signing/trust"}, direct: true, why: "one door for the TUF library"},
 	{from: []string{"sceau/..."}, to: []string{"modernc.org/sqlite"}, except: []string{"sceau/card/register/sqlite", "sceau/offline/mirror"}, direct: true, why: "SQL stays at the two edges that store"},
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,9 @@ func build(dir, tags string) error {
 //	firstcard VAR FOLDER               sets VAR to the number of the first card in a folder
 //	azerty IN OUT                      types a file as a scanner set to a US keyboard does on an AZERTY computer
 //	cat FILE… > OUT                    puts files together, each ending with its line
+//	cut IN OUT N                       keeps the first N bytes of a file
+//	flip FILE OLD NEW                  replaces every OLD by NEW, of the same length, as a person with an editor would
+//	proof VAR                          sets VAR to the number of the newest check in the journal of COMPTOIR_DIR
 func TestScripts(t *testing.T) {
 	sample, err := filepath.Abs("../fixtures/sample/roster.csv")
 	if err != nil {
@@ -64,6 +68,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SAMPLE", sample)
 			e.Setenv("SCEAU_CLOCK", filepath.Join(e.WorkDir, ".clock"))
 			e.Setenv("NO_COLOR", "1")
+			e.Setenv("HOME", e.WorkDir) // a counter's folder, when none is given, is this script's own
+			e.Setenv("XDG_DATA_HOME", "")
 			return setClock(e.WorkDir, "2026-11-21T10:00:00+01:00")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -94,6 +100,23 @@ func TestScripts(t *testing.T) {
 			},
 			"azerty": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(azerty.Replace(ts.ReadFile(args[0]))), 0o600))
+			},
+			"cut": func(ts *testscript.TestScript, _ bool, args []string) {
+				n, err := strconv.Atoi(args[2])
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(ts.ReadFile(args[0])[:n]), 0o600))
+			},
+			"flip": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0])
+				if !strings.Contains(text, args[1]) || len(args[1]) != len(args[2]) {
+					ts.Fatalf("no %q in %s", args[1], args[0])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
+			},
+			"proof": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(ts.Exec("comptoir", "journal", "list", "--limit", "1"))
+				number, _, _ := strings.Cut(ts.ReadFile("stdout"), " ")
+				ts.Setenv(args[0], number)
 			},
 			"cat": func(ts *testscript.TestScript, _ bool, args []string) {
 				n := len(args) - 2

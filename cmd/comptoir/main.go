@@ -8,4 +8,9 @@ import (
 	"sceau/cmd/internal/ui"
 )
 
-func main() { os.Exit(ui.Main(comptoir.New(), ui.French)) }
+func main() {
+	if code, child := comptoir.Child(os.Args[1:]); child {
+		os.Exit(code)
+	}
+	os.Exit(ui.Main(comptoir.New(), ui.French))
+}

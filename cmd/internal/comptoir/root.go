@@ -10,6 +10,11 @@ import (
 
 const about = `Comptoir vérifie les cartes de tiers payant signées, avec ou sans réseau.
 
+Sans commande, il ouvre la page du comptoir dans sa propre fenêtre. Une seule page est ouverte par dossier : la lancer une
+seconde fois la remet au premier plan. Le dossier est celui de --dir, de COMPTOIR_DIR, ou celui de l’utilisateur :
+%LOCALAPPDATA%\Sceau\comptoir, ~/Library/Application Support/Sceau/comptoir ou ~/.local/share/sceau/comptoir.
+
+    $ comptoir
     $ comptoir sync ./counter --from ./public
     nouveau dépôt suivi, empreinte de la racine : 3F0A 91C4 …
     liste du 21/11/2026 à 10:00 : 1 organisme, 1 liste, 9 fichiers lus (14 ko)
@@ -24,15 +29,19 @@ Codes de sortie des autres commandes : 0 fait, 1 échec ou anomalie trouvée, 2 
 
 // New makes the program's command line. Run it with ui.Main and ui.French.
 func New() *cobra.Command {
+	cobra.MousetrapHelpText = "" // a double click opens the desk
+	var f deskFlags
 	root := &cobra.Command{
 		Use:     "comptoir",
 		Short:   "Vérifie les cartes de tiers payant, avec ou sans réseau",
 		Long:    about,
 		Version: ui.Version(),
 		Args:    ui.Args(cobra.NoArgs),
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:    func(c *cobra.Command, _ []string) error { return runDesk(c, f) },
 	}
-	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck())
+	f.add(root)
+	root.PersistentFlags().String(dirFlag, "", "dossier du comptoir ; COMPTOIR_DIR, ou celui de l’utilisateur par défaut")
+	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch())
 	ui.SpeakFrench(root)
 	return root
 }

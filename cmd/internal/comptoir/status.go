@@ -19,7 +19,7 @@ import (
 func newStatus() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "status DOSSIER",
+		Use:   "status [DOSSIER]",
 		Short: "Dit quelles listes sont suivies, et leur âge",
 		Long: `Dit quels dépôts, organismes et listes le comptoir suit, de quand ils datent et d’où ils viennent.
 
@@ -28,16 +28,20 @@ func newStatus() *cobra.Command {
       liste du 21/11/2026 à 10:00 (il y a 2 heures), à renouveler avant le 28/11/2026 à 10:00
       775670482   Mutuelle Exemple  1 liste, 3 changements de droits
       depuis /srv/public, le 21/11/2026 à 12:00`,
-		Args: ui.Args(cobra.ExactArgs(1)),
+		Args: ui.Args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := openMirror(args[0])
+			dir, _, err := folderArg(c, args, 0)
+			if err != nil {
+				return err
+			}
+			m, err := openMirror(dir)
 			if err != nil {
 				return err
 			}
 			defer m.Close()
 			repos, err := m.Overview(c.Context())
 			if err != nil {
-				return inFrench(args[0], err)
+				return inFrench(dir, err)
 			}
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(struct {
@@ -90,21 +94,25 @@ func instantOf(s string) string { return instant(parseTime(s)) }
 
 func newForget() *cobra.Command {
 	return &cobra.Command{
-		Use:   "forget DOSSIER EMPREINTE",
+		Use:   "forget [DOSSIER] EMPREINTE",
 		Short: "Cesse de suivre un dépôt",
 		Long: `Cesse de suivre un dépôt : ses listes, ses sources et ses organismes sont oubliés. « comptoir status » montre les empreintes.
 
     $ comptoir forget ./counter "3F0A 91C4 …"
     dépôt oublié`,
-		Args: ui.Args(cobra.ExactArgs(2)),
+		Args: ui.Args(cobra.RangeArgs(1, 2)),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := openMirror(args[0])
+			dir, rest, err := folderArg(c, args, 1)
+			if err != nil {
+				return err
+			}
+			m, err := openMirror(dir)
 			if err != nil {
 				return err
 			}
 			defer m.Close()
-			if err := m.Forget(c.Context(), args[1]); err != nil {
-				return inFrench(args[0], err)
+			if err := m.Forget(c.Context(), rest[0]); err != nil {
+				return inFrench(dir, err)
 			}
 			fmt.Fprintln(c.OutOrStdout(), "dépôt oublié")
 			return nil

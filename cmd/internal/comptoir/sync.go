@@ -42,23 +42,27 @@ func newSync() *cobra.Command {
 	var asJSON bool
 	var timeout time.Duration
 	c := &cobra.Command{
-		Use:   "sync DOSSIER --from SOURCE",
+		Use:   "sync [DOSSIER] --from SOURCE",
 		Short: "Met à jour les listes depuis une adresse, un dossier, un zip ou une clé USB",
 		Long:  syncLong,
-		Args:  ui.Args(cobra.ExactArgs(1)),
+		Args:  ui.Args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			dir, _, err := folderArg(c, args, 0)
+			if err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			sources, err := openSources(from)
 			if err != nil {
 				return err
 			}
-			m, err := create(c.ErrOrStderr(), args[0])
+			m, err := create(c.ErrOrStderr(), dir)
 			if err != nil {
 				return err
 			}
 			defer func() { m.Close() }()
-			s := &syncing{out: c.OutOrStdout(), messages: c.ErrOrStderr(), mirror: m, dir: args[0], root: root, json: asJSON, timeout: timeout}
+			s := &syncing{out: c.OutOrStdout(), messages: c.ErrOrStderr(), mirror: m, dir: dir, root: root, json: asJSON, timeout: timeout}
 			defer func() { m = s.mirror }()
 			return s.all(ctx, sources)
 		},
@@ -145,7 +149,7 @@ func (s *syncing) all(ctx context.Context, from []string) error {
 		}
 	}
 	if len(from) == 0 {
-		return ui.WithHint(ui.Usage("aucune source connue"), "comptoir sync DOSSIER --from ADRESSE")
+		return ui.WithHint(ui.Usage("aucune source connue"), "comptoir sync --from ADRESSE")
 	}
 	failed := 0
 	for _, spec := range from {

@@ -9,9 +9,12 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 
 	"sceau/cmd/internal/ui"
 	"sceau/offline/mirror"
+	"sceau/offline/optic"
+	"sceau/offline/receipt"
 	"sceau/offline/refresh"
 	"sceau/signing/trust"
 )
@@ -37,7 +40,43 @@ var troubles = []struct {
 	{trust.ErrMoved, trouble{"moved", "une autre synchronisation est en cours", "recommencer"}},
 	{context.DeadlineExceeded, trouble{"timeout", "la source n’a pas répondu à temps", "recommencer, ou allonger --timeout"}},
 	{context.Canceled, trouble{"canceled", "interrompu", "recommencer ; la dernière liste vérifiée reste en service"}},
+	{mirror.ErrFull, trouble{"full", "le disque est plein", "libérer de la place, puis recommencer ; rien de ce qui était enregistré n’est perdu"}},
+	{mirror.ErrReadOnly, trouble{"read_only", "ce dossier est en lecture seule", "vérifier les droits du dossier"}},
+	{receipt.ErrNumber, trouble{"number", "ce n’est pas un numéro de preuve", "un numéro ressemble à K7QF-1042-M3TZ"}},
+	{refresh.ErrTooSlow, trouble{"timeout", "la source n’a pas répondu à temps", "rien à faire : un nouvel essai est prévu"}},
+	{refresh.ErrPanicked, trouble{"fault", "la synchronisation a échoué par une faute du programme", "prévenir l’éditeur ; la dernière liste vérifiée reste en service"}},
+	{errWatch, trouble{"watch_folder", "ce dossier ne peut pas être surveillé", "donner le chemin complet d’un dossier qui n’est pas celui du comptoir"}},
+	{syscall.ENOSPC, trouble{"full", "le disque est plein", "libérer de la place, puis recommencer ; rien de ce qui était enregistré n’est perdu"}},
 	{os.ErrPermission, trouble{"permission", "accès refusé à ce dossier", "vérifier les droits du dossier"}},
+}
+
+// pictureTroubles are why a picture gave no code.
+var pictureTroubles = []struct {
+	family error
+	trouble
+}{
+	{optic.ErrNothing, trouble{"no_code", "aucun code n’a été trouvé dans ce fichier", "le numériser à plat à 200 points par pouce au moins, ou scanner la carte"}},
+	{optic.ErrFormat, trouble{"not_a_picture", "ce fichier n’est ni un PDF ni une image lisible", "donner un fichier PNG, JPEG, GIF ou PDF"}},
+	{optic.ErrLocked, trouble{"pdf_locked", "ce PDF est protégé par un mot de passe", "demander un fichier sans mot de passe, ou scanner la carte"}},
+	{optic.ErrTooLarge, trouble{"too_large", "ce fichier est trop grand", "donner la page de la carte seule"}},
+	{optic.ErrTimeout, trouble{"too_slow", "ce fichier n’a pas pu être lu à temps", "donner la page de la carte seule"}},
+}
+
+func pictureTrouble(err error) trouble {
+	for _, t := range pictureTroubles {
+		if errors.Is(err, t.family) {
+			return t.trouble
+		}
+	}
+	return trouble{"reader_failed", "la lecture des images ne fonctionne pas", "scanner la carte ; si cela persiste, réinstaller le programme"}
+}
+
+// pictureCode is the stable code of why a picture gave no code; "" when it gave one.
+func pictureCode(err error) string {
+	if err == nil {
+		return ""
+	}
+	return pictureTrouble(err).code
 }
 
 // troubleOf names err's family, from this program's packages or from the trust repository's.

@@ -6,28 +6,27 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sceau/card"
-	"sceau/card/status"
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
 	"sceau/offline"
+	"sceau/offline/counter"
 	"sceau/offline/mirror"
 	"sceau/offline/scan"
 	"sceau/rights"
 )
 
-const verifyLong = `Vérifie les codes lus par la douchette (un par ligne), un fichier, ou l’entrée standard.
+const verifyLong = `Vérifie les codes lus par la douchette (un par ligne), un fichier, ou l’entrée standard. Un fichier PNG, JPEG, GIF ou
+PDF est lu lui aussi, à l’écart, dans un processus qui ne peut rien faire d’autre.
 Une frappe abîmée par la disposition du clavier ou par Verr. Maj. est réparée ; la signature juge.
 
     $ comptoir verify ./counter --domain PHAR --on 2027-03-02 < scan.txt
@@ -36,9 +35,18 @@ Une frappe abîmée par la disposition du clavier ou par Verr. Maj. est réparé
       carte 3-583021 de Mutuelle Exemple, soins du 02/03/2027
       liste 3, révision 2, du 02/03/2027 à 08:00 (il y a 2 heures), vérifiée hors ligne
       …
+      preuve n° K7QF-1042-M3TZ
+
+    $ comptoir verify ordonnance.pdf
+    ✓ DROITS OUVERTS
+      …
+
+Chaque vérification est inscrite au journal avant d’être affichée ; son numéro de preuve se reporte sur la facture. Quand rien n’a
+pu être inscrit, la réponse dit « non enregistrée » et pourquoi : elle vaut pour le patient, pas comme preuve.
+Sans DOSSIER : celui de --dir, de COMPTOIR_DIR, ou de l’utilisateur.
 
 Avec --json, un objet par code et par ligne : status (valid, reserve, refused, unknown), reason (code stable),
-card, list (revision, age en secondes), people, payment, words. Les codes ne changent pas, les mots peuvent changer.`
+card, list (revision, age en secondes), people, payment, words, receipt, recorded. Les codes ne changent pas, les mots peuvent changer.`
 
 type verifyFlags struct {
 	json   bool
@@ -51,10 +59,10 @@ type verifyFlags struct {
 func newVerify() *cobra.Command {
 	var f verifyFlags
 	c := &cobra.Command{
-		Use:   "verify DOSSIER [FICHIER|-]",
+		Use:   "verify [DOSSIER] [FICHIER|-]",
 		Short: "Dit si les droits d’une carte sont ouverts",
 		Long:  verifyLong,
-		Args:  ui.Args(cobra.RangeArgs(1, 2)),
+		Args:  ui.Args(cobra.RangeArgs(0, 2)),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runVerify(c, args, f)
 		},
@@ -68,61 +76,138 @@ func newVerify() *cobra.Command {
 }
 
 func runVerify(c *cobra.Command, args []string, f verifyFlags) error {
-	query, err := f.query()
+	question, err := f.question()
 	if err != nil {
 		return err
 	}
-	input, closeInput, err := openInput(c.InOrStdin(), args[1:])
+	dir, file, err := verifyArgs(c, args)
+	if err != nil {
+		return err
+	}
+	input, closeInput, err := openInput(c.InOrStdin(), file)
 	if err != nil {
 		return err
 	}
 	defer closeInput()
-	facts, release, err := openFacts(c.Context(), args[0])
+	s, err := openShop(dir)
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := knownDomain(facts, query); err != nil {
+	defer s.close()
+	if err := s.knownDomain(c.Context(), question); err != nil {
 		return err
 	}
 	if in, ok := input.(*os.File); ok && ui.IsTerminal(in) && !f.json {
 		fmt.Fprintln(c.ErrOrStderr(), "scanner une carte (Ctrl+D pour finir) :")
 	}
-	worst, n := 0, 0
-	answer := func(typed string) error {
-		n++
-		code, repair, err := scan.Undo(typed)
-		if err != nil {
-			code = strings.TrimSpace(typed)
-		}
-		q := query
-		q.Text = code
-		v := offline.Check(facts, q)
-		worst = graver(worst, exitCode(v.Status))
-		if f.json {
-			return writeJSON(c.OutOrStdout(), v, repair, offline.Language(f.lang))
-		}
-		return writeText(c.OutOrStdout(), v, repair, offline.Language(f.lang))
+	v := &verifying{shop: s, out: c.OutOrStdout(), messages: c.ErrOrStderr(), question: question, json: f.json, lang: offline.Language(f.lang)}
+	v.question.Learnt = s.memory.settings(c.Context()).Learnt
+	if notice := s.memory.notice(); notice != "" {
+		fmt.Fprintln(c.ErrOrStderr(), notice)
 	}
+	if err := v.all(c.Context(), input, file); err != nil {
+		return notVerified(err)
+	}
+	return ui.Exit(v.worst)
+}
+
+// verifyArgs tells a counter's folder from a file to read: a lone argument that is a file is not the folder.
+func verifyArgs(c *cobra.Command, args []string) (dir, file string, err error) {
+	if len(args) == 1 {
+		info, err := os.Stat(args[0])
+		if args[0] == "-" || err == nil && !info.IsDir() {
+			dir, err = folder(c)
+			return dir, args[0], err
+		}
+	}
+	file = "-"
+	if len(args) == 2 {
+		file = args[1]
+	}
+	dir, _, err = folderArg(c, args, 0)
+	return dir, file, err
+}
+
+// openShop opens a folder to ask it. One that is not there is a mistake on the command line; one that can't be believed still
+// gives an answer for each code: not verified.
+func openShop(dir string) (*shop, error) {
+	if _, err := os.Stat(filepath.Join(dir, mirror.FileName)); errors.Is(err, os.ErrNotExist) {
+		return nil, ui.WithHint(ui.Usage("aucun comptoir dans %s", dir), "comptoir sync %s --from ADRESSE", dir)
+	} else if err != nil {
+		return nil, notVerified(inFrench(dir, err))
+	}
+	s := newShop(dir, silent)
+	err := s.lists.read(func(*mirror.Mirror) error { return nil })
+	if err != nil && !mirror.IsDamaged(err) {
+		s.close()
+		return nil, notVerified(inFrench(dir, err))
+	}
+	return s, nil
+}
+
+// verifying is one run of the command.
+type verifying struct {
+	*shop
+	out, messages io.Writer
+	question      counter.Question
+	json          bool
+	lang          offline.Language
+	worst         int
+}
+
+func (v *verifying) all(ctx context.Context, input io.Reader, name string) error {
+	buffered := bufio.NewReader(input)
+	if isPicture(buffered, name != "-") {
+		return v.picture(ctx, buffered)
+	}
+	n := 0
 	// A scan is answered as soon as its line ends: the next one may come in an hour.
-	lines := bufio.NewScanner(input)
+	lines := bufio.NewScanner(buffered)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	lines.Split(scanLines)
 	for lines.Scan() {
 		for _, typed := range scan.Split(lines.Text()) {
-			if err := answer(typed); err != nil {
-				return notVerified(err)
+			n++
+			if err := v.one(ctx, typed, ""); err != nil {
+				return err
 			}
 		}
 	}
-	err = lines.Err()
-	if err == nil && n == 0 {
-		err = answer("") // nothing read is an unreadable code, and scripts always get an answer
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("lecture des codes : %w", err)
 	}
+	if n == 0 {
+		return v.one(ctx, "", "") // nothing read is an unreadable code, and scripts always get an answer
+	}
+	return nil
+}
+
+// picture answers every code of a picture or a PDF.
+func (v *verifying) picture(ctx context.Context, src io.Reader) error {
+	found, err := v.readPicture(ctx, src)
 	if err != nil {
-		return notVerified(fmt.Errorf("lecture des codes : %w", err))
+		t := pictureTrouble(err)
+		ui.French.Report(v.messages, ui.WithHint(errors.New(t.what), "%s", t.todo))
+		return v.one(ctx, "", pictureCode(err))
 	}
-	return ui.Exit(worst)
+	for _, text := range found.Texts {
+		if err := v.one(ctx, text, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one asks and answers. misread is why a picture gave nothing to ask.
+func (v *verifying) one(ctx context.Context, typed, misread string) error {
+	q := v.question
+	q.Scan = scan.Typed{Text: typed}
+	a := v.counter.Ask(ctx, q)
+	v.worst = graver(v.worst, exitCode(a.Status))
+	if v.json {
+		return writeDocument(v.out, a, misread, v.lang)
+	}
+	return writeText(v.out, a, v.lang)
 }
 
 // notVerified is a failure that says nothing about any card: never exit code 1, which is a refusal.
@@ -141,94 +226,88 @@ func scanLines(data []byte, atEOF bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
-// openFacts opens the counter. A folder that is not there is a mistake on the command line; one that can't be believed
-// still gives an answer for each code: not verified.
-func openFacts(ctx context.Context, dir string) (facts, func(), error) {
-	m, err := mirror.Open(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, ui.WithHint(ui.Usage("aucun comptoir dans %s", dir), "comptoir sync %s --from ADRESSE", dir)
-	}
-	if err != nil && !mirror.IsDamaged(err) {
-		return nil, nil, notVerified(inFrench(dir, err))
-	}
+// isPicture looks at the first bytes, whatever the name says. A PDF may have something before its mark; on a pipe, where
+// waiting for more would keep a scan from being answered, it may not.
+func isPicture(r *bufio.Reader, whole bool) bool {
+	first, err := r.Peek(1)
 	if err != nil {
-		return noFacts{err}, func() {}, nil
+		return false
 	}
-	v, err := m.View(ctx)
-	if err != nil {
-		m.Close()
-		return noFacts{err}, func() {}, nil
+	if whole {
+		if start, _ := r.Peek(1024); bytes.Contains(start, []byte("%PDF-")) {
+			return true
+		}
 	}
-	return v, func() { v.Close(); m.Close() }, nil
+	for _, magic := range []string{"\x89PNG", "\xff\xd8\xff", "GIF8", "%PDF-"} {
+		if first[0] != magic[0] {
+			continue
+		}
+		if start, err := r.Peek(len(magic)); err == nil && string(start) == magic {
+			return true
+		}
+	}
+	return false
 }
 
-// facts are what verify needs of a view.
-type facts interface {
-	offline.Facts
-	Codes() []*rights.Codes
-}
-
-// noFacts stands for a folder that can't be believed.
-type noFacts struct{ error }
-
-func (n noFacts) Issuer(string) (*offline.Issuer, error)    { return nil, n.error }
-func (n noFacts) Page(string, uint32) (*status.Page, error) { return nil, n.error }
-func (n noFacts) OwnerOf(string) (string, error)            { return "", n.error }
-func (n noFacts) Codes() []*rights.Codes                    { return []*rights.Codes{rights.DefaultCodes()} }
-
-func (f verifyFlags) query() (offline.Query, error) {
-	q := offline.Query{Domain: strings.ToUpper(strings.TrimSpace(f.domain)), Person: f.person, Now: clock.Now()}
+func (f verifyFlags) question() (counter.Question, error) {
+	q := counter.Question{Domain: strings.ToUpper(strings.TrimSpace(f.domain)), Person: f.person}
 	if f.lang != "fr" && f.lang != "en" {
 		return q, ui.Usage("--lang %q : fr ou en", f.lang)
 	}
 	if f.person < 0 || f.person > card.MaxPeople {
 		return q, ui.Usage("--beneficiary %d : un numéro de 1 à %d", f.person, card.MaxPeople)
 	}
-	if f.on == "" {
-		return q, nil
+	var err error
+	q.Care, err = dayFlag("on", f.on)
+	return q, err
+}
+
+// dayFlag reads a day as programs or as people write it; 0 for none.
+func dayFlag(name, text string) (rights.Date, error) {
+	if text == "" {
+		return 0, nil
 	}
-	d, err := rights.ParseDate(f.on)
-	if err != nil && len(f.on) == 10 && f.on[2] == '/' && f.on[5] == '/' {
-		d, err = rights.ParseDate(f.on[6:] + "-" + f.on[3:5] + "-" + f.on[:2])
+	d, err := rights.ParseDate(text)
+	if err != nil && len(text) == 10 && text[2] == '/' && text[5] == '/' {
+		d, err = rights.ParseDate(text[6:] + "-" + text[3:5] + "-" + text[:2])
 	}
 	if err != nil {
-		return q, ui.WithHint(ui.Usage("--on %q n’est pas une date", f.on), "--on 2027-03-02 ou --on 02/03/2027")
+		return 0, ui.WithHint(ui.Usage("--%s %q n’est pas une date", name, text), "--%s 2027-03-02 ou --%s 02/03/2027", name, name)
 	}
-	q.Care = d
-	return q, nil
+	return d, nil
 }
 
 // knownDomain refuses a code that no table has, of the program or of an operator, and that could only be a typing mistake.
-func knownDomain(f facts, q offline.Query) error {
+func (s *shop) knownDomain(ctx context.Context, q counter.Question) error {
 	if q.Domain == "" {
 		return nil
 	}
 	day := q.Care
 	if day == 0 {
-		day = rights.DateAt(q.Now)
+		day = rights.DateAt(clock.Now())
 	}
-	known := map[string]bool{}
-	for _, codes := range f.Codes() {
-		for _, d := range codes.Domains(day) {
-			known[d.Code] = true
-		}
+	codes := []*rights.Codes{rights.DefaultCodes()}
+	if facts, release, err := s.lists.Facts(ctx); err == nil {
+		codes = facts.Codes()
+		release()
 	}
-	if known[q.Domain] {
+	known, ok := counter.KnownDomain(codes, q.Domain, day)
+	if ok {
 		return nil
 	}
-	return ui.WithHint(ui.Usage("--domain %q : domaine inconnu", q.Domain), "domaines : %s", strings.Join(slices.Sorted(maps.Keys(known)), " "))
+	return ui.WithHint(ui.Usage("--domain %q : domaine inconnu", q.Domain), "domaines : %s", strings.Join(known, " "))
 }
 
 // maxLine bounds one line of input, many times the longest scan.
 const maxLine = 1 << 20
 
-func openInput(stdin io.Reader, files []string) (io.Reader, func(), error) {
-	if len(files) == 0 || files[0] == "-" {
+func openInput(stdin io.Reader, file string) (io.Reader, func(), error) {
+	if file == "-" {
 		return stdin, func() {}, nil
 	}
-	f, err := os.Open(files[0])
+	f, err := os.Open(file)
 	if err != nil {
-		return nil, nil, ui.WithHint(ui.Usage("fichier de codes illisible : %v", err), "donner un fichier de codes, ou - pour l’entrée standard")
+		return nil, nil, ui.WithHint(ui.Usage("fichier illisible : %v", err), "donner un fichier de codes, une image ou un PDF, ou - pour l’entrée standard")
 	}
 	return f, func() { f.Close() }, nil
 }
@@ -254,86 +333,6 @@ func graver(a, b int) int {
 	return a
 }
 
-// answer is the JSON of a verdict; its member names are part of the program's contract.
-type answer struct {
-	Schema  string         `json:"schema"`
-	Status  offline.Status `json:"status"`
-	Reason  offline.Reason `json:"reason"`
-	Detail  string         `json:"detail,omitempty"`
-	Card    *string        `json:"card"` // null when the card is not authentic
-	AMC     string         `json:"amc,omitempty"`
-	Insurer string         `json:"insurer,omitempty"`
-	KID     string         `json:"kid,omitempty"`
-	Care    string         `json:"care"`
-	Domain  string         `json:"domain,omitempty"`
-	Person  int            `json:"beneficiary,omitempty"` // as asked
-	Since   string         `json:"since,omitempty"`
-	Mode    string         `json:"mode"`
-	List    *listAnswer    `json:"list"` // null when no list was consulted
-	People  []personAnswer `json:"people,omitempty"`
-	Payment *payAnswer     `json:"payment,omitempty"`
-	Words   wordsAnswer    `json:"words"`
-	Repair  string         `json:"repair,omitempty"` // what was undone of the scanner's typing, in French
-}
-
-type listAnswer struct {
-	List      uint32 `json:"list"`
-	Revision  uint64 `json:"revision"`
-	Published string `json:"published"` // RFC 3339
-	Age       int64  `json:"age"`       // seconds
-}
-
-type personAnswer struct {
-	Number  int    `json:"number"`
-	Nom     string `json:"nom"`
-	Prenom  string `json:"prenom"`
-	Birth   string `json:"birth"` // AAAAMMJJ
-	Rang    int    `json:"rang"`
-	From    string `json:"from,omitempty"`
-	To      string `json:"to,omitempty"`
-	Covered bool   `json:"covered"`
-	Value   string `json:"value,omitempty"`
-}
-
-type payAnswer struct {
-	Until string `json:"until"` // RFC 3339
-	Euros int    `json:"euros"` // 0: no ceiling
-}
-
-type wordsAnswer struct {
-	Headline string `json:"headline"`
-	Meaning  string `json:"meaning"`
-	Next     string `json:"next"`
-}
-
-func writeJSON(w io.Writer, v offline.Verdict, r scan.Repair, lang offline.Language) error {
-	words := v.Words(lang)
-	a := answer{Schema: "sceau-verdict-1", Status: v.Status, Reason: v.Reason, Detail: v.Detail, Care: v.Care.String(),
-		Domain: v.Domain, Person: v.Person, Since: v.Since.String(), Mode: "offline", Words: wordsAnswer(words), Repair: r.Advice()}
-	if v.Card != nil {
-		claims := v.Card.Claims()
-		place := v.Card.Place().String()
-		a.Card, a.AMC, a.Insurer, a.KID = &place, string(claims.Issuer), v.Issuer.Insurer.Name, v.Card.KID()
-	}
-	if l := v.List; l != nil {
-		a.List = &listAnswer{l.List, l.Revision, l.Published.UTC().Format(rfc3339), int64(l.Age.Seconds())}
-	}
-	for _, p := range v.People {
-		pa := personAnswer{Number: p.Number, Nom: p.Person.Nom, Prenom: p.Person.Prenom, Birth: string(p.Person.Birth),
-			Rang: p.Person.Rang, From: p.Person.From.String(), To: p.Person.To.String(), Covered: p.Covered}
-		if v.Domain != "" {
-			pa.Value = p.Value.String()
-		}
-		a.People = append(a.People, pa)
-	}
-	if v.Pay != nil {
-		a.Payment = &payAnswer{v.Pay.Until.UTC().Format(rfc3339), v.Pay.Euros}
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(a)
-}
-
 const rfc3339 = "2006-01-02T15:04:05Z07:00"
 
 var marks = map[offline.Status]string{offline.Valid: "✓", offline.Reserve: "!", offline.Refused: "✗", offline.Unknown: "?"}
@@ -341,34 +340,40 @@ var marks = map[offline.Status]string{offline.Valid: "✓", offline.Reserve: "!"
 // colours are ANSI: bold white on green, black on yellow, white on red, and inverse. The mark and the words say the same.
 var colours = map[offline.Status]string{offline.Valid: "1;97;42", offline.Reserve: "1;30;43", offline.Refused: "1;97;41", offline.Unknown: "1;7"}
 
-func writeText(w io.Writer, v offline.Verdict, r scan.Repair, lang offline.Language) error {
-	words := v.Words(lang)
+func writeText(w io.Writer, a counter.Answer, lang offline.Language) error {
+	words := a.Words(lang)
 	say := labels[lang]
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, "  "+format+"\n", args...) }
-	fmt.Fprintln(&b, ui.Colour(w, colours[v.Status], marks[v.Status]+" "+words.Headline))
+	fmt.Fprintln(&b, ui.Colour(w, colours[a.Status], marks[a.Status]+" "+words.Headline))
 	line("%s", words.Meaning)
-	if v.Card != nil {
-		line(say.card, v.Card.Place(), v.Issuer.Insurer.Name, v.Care.French())
+	if a.Card != nil {
+		line(say.card, a.Card.Place(), a.Issuer.Insurer.Name, a.Care.French())
 		line("%s", say.compare)
-		for _, p := range v.People {
-			if v.Person == 0 || v.Person == p.Number {
-				line("  %d  %s", p.Number, say.describe(p, v.Domain))
+		for _, p := range a.People {
+			if a.Person == 0 || a.Person == p.Number {
+				line("  %d  %s", p.Number, say.describe(p, a.Domain))
 			}
 		}
 	}
-	if l := v.List; l != nil {
-		line(say.list, l.List, l.Revision, instant(l.Published), v.Age(lang))
+	if l := a.List; l != nil {
+		line(say.list, l.List, l.Revision, instant(l.Published), a.Age(lang))
 	}
-	if v.Pay != nil {
-		line(say.payable, instant(v.Pay.Until))
-		if v.Pay.Euros > 0 {
-			line(say.ceiling, v.Pay.Euros)
+	if a.Pay != nil {
+		line(say.payable, instant(a.Pay.Until))
+		if a.Pay.Euros > 0 {
+			line(say.ceiling, a.Pay.Euros)
 		}
 	}
 	line(say.todo, words.Next)
-	if advice := r.Advice(); advice != "" {
+	if advice := a.Repair.Advice(); advice != "" {
 		line(say.repaired, advice)
+	}
+	if a.Receipt != "" {
+		line(say.receipt, a.Receipt)
+	}
+	if why := a.Document(lang).Unrecorded; why != "" {
+		line("%s", why)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

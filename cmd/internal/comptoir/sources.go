@@ -1,0 +1,273 @@
+// Where lists come from while the desk is open: each source kept fresh in the background, new ones followed on a person's word.
+
+package comptoir
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"sceau/cmd/internal/clock"
+	"sceau/offline/counter"
+	"sceau/offline/desk"
+	"sceau/offline/mirror"
+	"sceau/offline/refresh"
+	"sceau/signing/trust"
+)
+
+// sources implements desk.Sources.
+type sources struct {
+	*shop
+
+	mu     sync.Mutex
+	keeper *refresh.Keeper
+	every  time.Duration
+	again  chan struct{} // the period changed: the keeper is replaced
+}
+
+func newSources(s *shop) *sources {
+	src := &sources{shop: s, again: make(chan struct{}, 1)}
+	src.keeper = src.newKeeper(counter.DefaultSync * time.Minute)
+	return src
+}
+
+func (s *sources) newKeeper(every time.Duration) *refresh.Keeper {
+	s.every = every
+	return &refresh.Keeper{Sync: s.sync, Sources: s.specs, Every: every, Now: clock.Now}
+}
+
+func (s *sources) current() *refresh.Keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keeper
+}
+
+// run keeps the lists fresh until ctx ends.
+func (s *sources) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		every := time.Duration(s.memory.settings(ctx).SyncEvery) * time.Minute
+		s.mu.Lock()
+		if s.every != every {
+			s.keeper = s.newKeeper(every)
+		}
+		k := s.keeper
+		s.mu.Unlock()
+		turn, stop := context.WithCancel(ctx)
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := k.Run(turn); err != nil {
+				s.log.Warn("a synchronisation was left behind")
+			}
+			stop()
+		})
+		both.Go(func() { s.tell(turn, k) })
+		select {
+		case <-turn.Done():
+		case <-s.again:
+		}
+		stop()
+		both.Wait()
+		s.mu.Lock()
+		s.keeper, s.every = s.newKeeper(every), every // Run is called once
+		s.mu.Unlock()
+	}
+}
+
+// settled keeps the page from being told of each file.
+const settled = 200 * time.Millisecond
+
+// tell tells the page what changed, and the log what failed.
+func (s *sources) tell(ctx context.Context, k *refresh.Keeper) {
+	last := ""
+	for {
+		st, changed := k.Watch()
+		code := ""
+		if st.LastError != nil {
+			code = troubleOf(st.LastError).code
+		}
+		if code != last {
+			last = code
+			if code != "" {
+				s.log.Warn("synchronisation failed", "code", code)
+			}
+		}
+		s.changed()
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(settled):
+		}
+	}
+}
+
+// settingsChanged gives the keeper its new period, and makes it ask again what is followed.
+func (s *sources) settingsChanged() {
+	every := time.Duration(s.memory.settings(context.Background()).SyncEvery) * time.Minute
+	s.mu.Lock()
+	same := s.every == every
+	s.mu.Unlock()
+	if same {
+		return
+	}
+	select {
+	case s.again <- struct{}{}:
+	default:
+	}
+}
+
+func (s *sources) specs(ctx context.Context) ([]string, error) {
+	all, err := s.followed(ctx)
+	var out []string
+	for _, one := range all {
+		out = append(out, one.Spec)
+	}
+	return out, err
+}
+
+func (s *sources) followed(ctx context.Context) (all []mirror.Source, err error) {
+	err = s.lists.read(func(m *mirror.Mirror) error {
+		all, err = m.Sources(ctx)
+		return err
+	})
+	return all, err
+}
+
+// sync implements Keeper.Sync.
+func (s *sources) sync(ctx context.Context, spec string, progress refresh.Progress) (refresh.Report, error) {
+	root := ""
+	all, err := s.followed(ctx)
+	if err == nil {
+		for _, one := range all {
+			if one.Spec == spec {
+				root = one.Fingerprint
+			}
+		}
+		if root == "" {
+			return refresh.Report{}, mirror.ErrNotFollowed // forgotten meanwhile: it must not come back by itself
+		}
+	}
+	report := refresh.Report{}
+	if err == nil {
+		report, err = s.bring(ctx, spec, root, progress, true)
+	}
+	if mirror.IsCorrupt(err) {
+		s.setAside()
+	}
+	return report, err
+}
+
+// setAside makes room for a new database; what was followed has to be followed anew.
+func (s *sources) setAside() {
+	kept, err := s.prepare()
+	switch {
+	case err != nil:
+		s.log.Warn("damaged lists can't be set aside", "code", troubleOf(err).code)
+	case kept != "":
+		s.log.Warn("damaged lists set aside")
+	}
+	s.changed()
+}
+
+// bring synchronises once. root is the fingerprint that the source must carry.
+func (s *sources) bring(ctx context.Context, spec, root string, progress refresh.Progress, remember bool) (refresh.Report, error) {
+	src, err := trust.NewSource(spec)
+	if err != nil {
+		return refresh.Report{}, err
+	}
+	watched := refresh.Watched(src, progress)
+	defer trust.CloseSource(watched)
+	report, err := refresh.Sync(ctx, s.lists, watched, refresh.Options{Root: root, Now: clock.Now})
+	if err != nil {
+		return report, err
+	}
+	if remember {
+		if err := s.lists.change(func(m *mirror.Mirror) error { return m.AddSource(ctx, spec, report.Fingerprint, clock.Now()) }); err != nil {
+			return report, err
+		}
+	}
+	if len(report.Contested) > 0 {
+		return report, fmt.Errorf("%w: N° AMC %s", mirror.ErrClaimed, strings.Join(report.Contested, ", "))
+	}
+	return report, nil
+}
+
+// Peek implements desk.Sources.
+func (s *sources) Peek(ctx context.Context, from desk.Source) (desk.Found, error) {
+	spec, err := placed(from.Spec)
+	if err != nil {
+		return desk.Found{}, err
+	}
+	src, err := trust.NewSource(spec)
+	if err != nil {
+		return desk.Found{}, err
+	}
+	defer trust.CloseSource(src)
+	fingerprint, err := refresh.Peek(ctx, src)
+	if err != nil {
+		return desk.Found{}, err
+	}
+	found := desk.Found{Fingerprint: fingerprint}
+	repos, err := s.lists.repositories(ctx)
+	for _, r := range repos {
+		found.Known = found.Known || trust.SameFingerprint(r.Fingerprint, fingerprint)
+	}
+	return found, err
+}
+
+// Follow implements desk.Sources.
+func (s *sources) Follow(ctx context.Context, from desk.Source, root string) error {
+	spec, err := placed(from.Spec)
+	if err != nil {
+		return err
+	}
+	if root == "" {
+		return refresh.ErrOtherRoot // only a fingerprint that a person saw is followed
+	}
+	if kept, err := s.ready(); err != nil {
+		return err
+	} else if kept != "" {
+		s.log.Warn("damaged lists set aside")
+	}
+	_, err = s.bring(ctx, spec, root, func(string, int64) {}, !from.Once)
+	s.current().Kick()
+	s.changed()
+	return err
+}
+
+// ready makes the database of a folder that has none, and sets one aside that is none.
+func (s *sources) ready() (kept string, err error) {
+	if err := s.lists.read(func(*mirror.Mirror) error { return nil }); err == nil {
+		return "", nil
+	}
+	return s.prepare()
+}
+
+// Sync implements desk.Sources.
+func (s *sources) Sync(context.Context) error {
+	s.current().Kick()
+	return nil
+}
+
+func (s *sources) progress() desk.Progress {
+	st := s.current().State()
+	return desk.Progress{Running: st.Running, Source: shown(st.Source), Step: st.Step, Bytes: st.Bytes, Next: st.Next, Last: st.LastOK, Err: st.LastError}
+}
+
+// placed is a source as it is kept: trimmed, and a folder or file in full, so that it is found from anywhere.
+func placed(spec string) (string, error) {
+	all, err := openSources([]string{spec})
+	if err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(spec) == "" {
+		return "", trust.ErrBadSource
+	}
+	return all[0], nil
+}

@@ -1,0 +1,163 @@
+// The state of the desk as the page shows it, once and as a stream of events.
+
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"sceau/offline"
+	"sceau/offline/counter"
+)
+
+const (
+	minute = time.Minute
+	calm   = 250 * time.Millisecond // between two events: a synchronisation reports hundreds of steps
+)
+
+// situation is the JSON of GET state and of every event.
+type situation struct {
+	Mode         string           `json:"mode"` // rescue, online, offline
+	RescueReason string           `json:"rescue_reason,omitempty"`
+	Lists        []listState      `json:"lists"`
+	ListsError   *Trouble         `json:"lists_error,omitempty"` // what is stored can't be believed
+	Oldest       oldest           `json:"oldest"`
+	Sync         syncState        `json:"sync"`
+	Clock        time.Time        `json:"clock"`
+	Recorded     bool             `json:"recorded"` // checks can be written
+	Version      string           `json:"version"`
+	FirstStart   bool             `json:"first_start"`
+	Refused      bool             `json:"settings_refused,omitempty"` // what was stored was refused; these are the defaults
+	Calibrated   bool             `json:"calibrated"`
+	Settings     counter.Settings `json:"settings"`
+}
+
+type listState struct {
+	Repository
+	AgeSeconds int64  `json:"age_seconds"`
+	AgeWords   string `json:"age_words"`
+	Level      string `json:"level"` // ok, reserve, refuse
+}
+
+// oldest is what the age shown on every screen says.
+type oldest struct {
+	Published time.Time `json:"published,omitzero"`
+	AgeWords  string    `json:"age_words"`
+	Level     string    `json:"level"` // ok, reserve, refuse, none
+}
+
+type syncState struct {
+	Progress
+	LastError *Trouble `json:"last_error,omitempty"`
+}
+
+// situation gathers it. It never fails: a part that can't be had says so itself.
+func (s *Server) situation(ctx context.Context, lang offline.Language) situation {
+	now := s.o.Now()
+	settings, fresh, refused := s.wishes.how()
+	out := situation{Mode: "rescue", RescueReason: "off", Lists: []listState{}, Oldest: oldest{Level: "none"}, Clock: now.UTC().Truncate(time.Second),
+		Recorded: true, Version: s.o.Version, FirstStart: fresh, Refused: refused, Calibrated: settings.Learnt != nil, Settings: shown(settings)}
+	if s.o.Mode != nil {
+		out.Mode, out.RescueReason = s.o.Mode()
+	}
+	if s.o.Recorded != nil {
+		out.Recorded = s.o.Recorded()
+	}
+	if s.o.Progress != nil {
+		out.Sync.Progress = s.o.Progress()
+		if err := out.Sync.Err; err != nil {
+			_, t := s.explain(outer{err}, lang)
+			out.Sync.LastError = &t
+		}
+	}
+	repos, err := s.o.Lists.Overview(ctx)
+	if err != nil {
+		_, t := s.explain(outer{err}, lang)
+		out.ListsError = &t
+		return out
+	}
+	for _, r := range repos {
+		one := stateOf(r, now, lang)
+		out.Lists = append(out.Lists, one)
+		if o := &out.Oldest; o.Level == "none" || worse(one.Level, o.Level) || one.Level == o.Level && r.Published.Before(o.Published) {
+			*o = oldest{r.Published, one.AgeWords, one.Level}
+		}
+	}
+	return out
+}
+
+func stateOf(r Repository, now time.Time, lang offline.Language) listState {
+	age := max(0, now.Sub(r.Published))
+	if r.Insurers == nil {
+		r.Insurers = []Insurer{}
+	}
+	if r.Sources == nil {
+		r.Sources = []string{}
+	}
+	one := listState{Repository: r, AgeSeconds: int64(age / time.Second), Level: "ok",
+		AgeWords: offline.Verdict{List: &offline.List{Age: age}}.Age(lang)}
+	switch {
+	case r.Refuse > 0 && age > time.Duration(r.Refuse)*time.Hour:
+		one.Level = "refuse"
+	case age > time.Duration(r.Reserve)*time.Hour, !r.Expires.IsZero() && now.After(r.Expires):
+		one.Level = "reserve"
+	}
+	return one
+}
+
+var levels = []string{"none", "ok", "reserve", "refuse"}
+
+func worse(a, b string) bool { return slices.Index(levels, a) > slices.Index(levels, b) }
+
+func (s *Server) state(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return writeJSON(w, http.StatusOK, s.situation(r.Context(), v.lang))
+}
+
+// events sends the state now, at each change and each minute, until the page goes away or its session ends. The page is counted
+// as open meanwhile.
+func (s *Server) events(w http.ResponseWriter, r *http.Request, v *visit) error {
+	p := s.hub.join()
+	if p == nil {
+		return errBusy
+	}
+	defer s.hub.leave(p)
+	rc := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	w.Header().Set("X-Accel-Buffering", "no")
+	tick := time.NewTicker(minute)
+	defer tick.Stop()
+	for {
+		b, err := json.Marshal(s.situation(r.Context(), v.lang))
+		if err != nil {
+			return err
+		}
+		if rc.SetWriteDeadline(time.Now().Add(patience)) != nil {
+			return nil
+		}
+		if _, err := fmt.Fprintf(w, "event: state\ndata: %s\n\n", b); err != nil || rc.Flush() != nil {
+			return nil
+		}
+		if !s.pause(r.Context(), v, nil, time.After(calm)) || !s.pause(r.Context(), v, p.wake, tick.C) {
+			return nil
+		}
+	}
+}
+
+// pause waits for one of two things; false when the page is to go.
+func (s *Server) pause(ctx context.Context, v *visit, wake <-chan struct{}, tick <-chan time.Time) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-v.session.ended:
+		return false
+	case <-s.ended:
+		return false
+	case <-wake:
+	case <-tick:
+	}
+	return true
+}

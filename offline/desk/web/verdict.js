@@ -1,0 +1,156 @@
+// Draws one verdict: one colour, one shape, one phrase; then what it means, whom it speaks of, what to do and what it rests on.
+
+import {byID, el, fill, foreign, said, shape} from './build.js';
+import {birth, count, day, euros, moment, t} from './words.js';
+import {copyAll, copyOne, values} from './copy.js';
+import {inLanguage} from './link.js';
+
+// draw fills node with the verdict d. choose(n) asks again for one beneficiary.
+export function draw(node, d, {person, several = 0, otherDay, choose}) {
+  node.dataset.status = d.status;
+  fill(node,
+    el('div', {class: 'sentence'},
+      shape(d.status),
+      el('div', {class: 'phrase'},
+        sort(d),
+        el('h2', {id: 'headline'}, foreign(d.words.headline)),
+        d.words.meaning ? el('p', {class: 'meaning'}, foreign(d.words.meaning)) : null)),
+    d.words.next ? el('p', {class: 'next'}, el('strong', {}, t('next')), ' ', foreign(d.words.next), d.phone && d.status !== 'valid' ? [' ', t('insurer_phone'), ' ', foreign(d.phone, {class: 'phone'})] : null) : null,
+    d.recorded ? null : unrecorded(d),
+    several > 1 ? el('p', {class: 'next'}, t('several', {n: several})) : null,
+    d.codes?.length > 1 ? el('p', {class: 'next'}, t('several_scanned', {n: d.codes.length})) : null,
+    el('div', {class: 'columns'},
+      d.people?.length ? people(d, person, choose) : nobody(d),
+      facts(d, otherDay)));
+}
+
+// drawFailure shows that nothing was verified, why, and what to do. retry is a function or null.
+export function drawFailure(node, failure, retry) {
+  const [what, todo] = failureWords(failure);
+  node.dataset.status = 'unknown';
+  fill(node,
+    el('div', {class: 'sentence'}, shape('unknown'),
+      el('div', {class: 'phrase'}, el('h2', {id: 'headline'}, t('not_verified')),
+        el('p', {class: 'meaning'}, said(failure.what || what)))),
+    el('p', {class: 'next'}, el('strong', {}, t('next')), ' ', said(failure.todo || todo)),
+    el('p', {class: 'unrecorded'}, shape('unrecorded'), el('strong', {}, t('unrecorded')), ' ', t('unrecorded_failure')),
+    el('p', {class: 'row'}, retry ? el('button', {type: 'button', class: 'main', id: 'retry', onclick: retry}, t('retry')) : null,
+      el('a', {class: 'button', href: 'panne', target: '_blank', rel: 'noopener'}, t('nav_panne'))));
+}
+
+function failureWords(f) {
+  switch (f.kind) {
+    case 'network': return [t('fail_network'), t('fail_network_todo')];
+    case 'timeout': return [t('fail_timeout'), t('fail_timeout_todo')];
+    case 'large': return [t('fail_large'), t('fail_large_todo')];
+    case 'nothing': return [t('fail_nothing'), t('fail_nothing_todo')];
+    case 'stale': return [t('fail_stale'), t('fail_again_todo')];
+    case 'http':
+      if (f.status === 401 || f.status === 403 || f.status === 404) return [t('fail_session'), t('fail_session_todo')];
+      return [t('fail_http', {n: f.status}), t('fail_http_todo')];
+  }
+  return [t('fail_malformed'), t('fail_again_todo')];
+}
+
+// sort says the status where the headline doesn't, and whose card it is.
+function sort(d) {
+  const word = statusWord(d.status);
+  const parts = [d.words.headline.toUpperCase().includes(word.toUpperCase()) ? null : word, d.insurer ? foreign(d.insurer) : null].filter(Boolean);
+  return parts.length ? el('p', {class: 'sort'}, parts.map((p, i) => [i ? ' – ' : null, p])) : null;
+}
+
+// statusWord is the status in words.
+export function statusWord(status) {
+  switch (status) {
+    case 'valid': return t('status_valid');
+    case 'reserve': return t('status_reserve');
+    case 'refused': return t('status_refused');
+  }
+  return t('status_unknown');
+}
+
+function unrecorded(d) {
+  const word = t('unrecorded');
+  if (d.unrecorded) {
+    const own = d.unrecorded.toLowerCase().startsWith(word.toLowerCase());
+    return el('p', {class: 'unrecorded'}, shape('unrecorded'), el('strong', {}, own ? said(d.unrecorded) : word), ' ', own ? null : said(d.unrecorded), t('unrecorded_text'));
+  }
+  const nothing = d.misread || d.reason === 'UNREADABLE';
+  return el('p', {class: nothing ? 'unrecorded calm' : 'unrecorded'}, shape('unrecorded'), el('strong', {}, word), ' ', nothing ? t('unrecorded_misread') : t('unrecorded_text'));
+}
+
+function people(d, person, choose) {
+  return el('section', {class: 'people', 'aria-labelledby': 'people-title'},
+    el('h3', {id: 'people-title'}, t('people')),
+    el('p', {class: 'compare'}, t('compare')),
+    el('ul', {},
+      d.people.map((p) => el('li', {class: p.covered ? 'covered' : 'not-covered'},
+        el('button', {type: 'button', class: 'person', 'aria-pressed': String(p.number === person), onclick: () => choose(p.number)},
+          p.number <= 9 ? el('kbd', {}, p.number) : null,
+          el('span', {class: 'name'}, foreign(p.nom, {class: 'nom'}), ' ', foreign(p.prenom, {class: 'prenom'})),
+          el('span', {class: 'birth'}, t('born'), ' ', foreign(birth(p.birth))),
+          el('span', {class: 'cover'}, el('span', {class: 'sign', 'aria-hidden': 'true'}, p.covered ? '✓' : '✕'), ' ',
+            p.covered ? (d.domain && p.value ? foreign(p.value) : t('covered')) : t('not_covered'),
+            p.from || p.to ? el('span', {class: 'period'}, ' ', period(p)) : null)),
+        el('div', {class: 'has'}, guarantees(p))))),
+    d.people.length > 1 ? el('p', {}, el('button', {type: 'button', 'aria-pressed': String(person === 0), onclick: () => choose(0)}, el('kbd', {}, '0'), ' ', t('household'))) : null,
+    d.notes?.length ? el('ol', {class: 'notes'}, d.notes.map((n) => el('li', {}, foreign(n)))) : null);
+}
+
+function period(p) {
+  if (p.from && p.to) return t('period', {from: day(p.from), to: day(p.to)});
+  return p.to ? t('period_to', {to: day(p.to)}) : t('period_from', {from: day(p.from)});
+}
+
+function guarantees(p) {
+  const all = p.guarantees ?? [];
+  const own = all.filter((g) => g.own);
+  const others = all.filter((g) => !g.own);
+  const line = (g) => el('div', {}, el('dt', {}, foreign(g.label), g.label === g.domain ? null : [' ', foreign(g.domain, {class: 'code'})]), el('dd', {}, foreign(g.value)));
+  return [own.length ? el('dl', {class: 'values own'}, own.map(line)) : null,
+    others.length ? el('details', {}, el('summary', {}, count('others_one', 'others_many', others.length)), el('dl', {class: 'values'}, others.map(line))) : null];
+}
+
+function nobody(d) {
+  return el('section', {class: 'people nobody'}, el('h3', {}, t('people')), el('p', {}, d.card ? t('people_none') : t('people_hidden')));
+}
+
+function facts(d, otherDay) {
+  const row = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, ...value));
+  return el('section', {class: 'facts', 'aria-labelledby': 'facts-title'},
+    el('h3', {id: 'facts-title', class: 'hidden'}, t('facts')),
+    d.receipt ? el('div', {class: 'receipt'}, shape('recorded'),
+      el('p', {}, el('span', {}, t('receipt')), el('strong', {id: 'receipt-number'}, foreign(d.receipt))),
+      el('p', {class: 'row'},
+        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(t('receipt'), d.receipt)}, t('copy_number')),
+        el('a', {class: 'button', id: 'receipt-pdf', href: receiptPath(d.receipt), target: '_blank', rel: 'noopener', 'aria-keyshortcuts': 'F8'}, t('receipt_pdf'), ' ', el('kbd', {}, 'F8')))) : null,
+    // Without its record there is no proof to be paid on: the promise is not repeated.
+    d.payment && d.recorded ? el('p', {class: 'payment'}, d.payment.euros ? t('payment_euros', {until: moment(d.payment.until), euros: euros(d.payment.euros)}) : t('payment_until', {until: moment(d.payment.until)})) : null,
+    d.routing ? routing(d.routing) : null,
+    el('dl', {},
+      row(t('care'), otherDay ? el('strong', {class: 'other'}, day(d.care)) : day(d.care)),
+      d.domain ? row(t('domain'), foreign(d.domain_label || d.domain), d.domain_label && d.domain_label !== d.domain ? [' ', foreign(d.domain, {class: 'code'})] : null) : null,
+      row(t('relied'), mode(d), d.list ? [' ', t('relied_list', {n: d.list.list, revision: d.list.revision, date: moment(d.list.published)}), ' ', foreign(t('relied_age', {age: d.list.age_words}))] : [' ', t('relied_none')]),
+      d.card ? row(t('card'), foreign(d.card), d.amc ? [' ', t('amc'), ' ', foreign(d.amc)] : null) : null,
+      d.phone ? row(t('phone'), foreign(d.phone)) : null,
+      d.checked ? row(t('checked'), moment(d.checked)) : null,
+      d.repair ? row(t('repair'), foreign(d.repair)) : null,
+      row(t('reason'), foreign([d.reason, d.detail, d.misread].filter(Boolean).join(' – '), {class: 'code'}))));
+}
+
+function mode(d) { return el('strong', {}, d.mode === 'online' ? t('mode_online') : t('mode_offline')); }
+
+function routing(r) {
+  return el('div', {class: 'routing'},
+    el('p', {class: 'row'}, el('button', {type: 'button', class: 'main', id: 'copy-all', 'aria-keyshortcuts': 'F2', onclick: () => copyAll(r)}, t('copy_all'), ' ', el('kbd', {}, 'F2')),
+      r.responsable ? el('span', {class: 'responsable', title: t('responsable')}, el('b', {'aria-hidden': 'true'}, 'R'), ' ', t('responsable')) : null),
+    el('ul', {}, values(r).map(([name, value]) => el('li', {},
+      el('button', {type: 'button', onclick: () => copyOne(name, value)}, el('span', {class: 'hidden'}, t('copy_one'), ' '), el('span', {class: 'label'}, name), ' ', foreign(value || '–'))))),
+    el('p', {id: 'copied', role: 'status'}));
+}
+
+// receiptPath is where a receipt's PDF is.
+export function receiptPath(number) { return inLanguage(`receipt/${encodeURIComponent(number)}.pdf`); }
+
+// openReceipt opens the PDF of the verdict on screen, if there is one.
+export function openReceipt() { byID('receipt-pdf')?.click(); }

@@ -1,0 +1,204 @@
+// The counter's work: what was scanned goes to the server, one verdict comes back and is bound to its scan. Whatever else comes
+// back, or nothing, is shown as "not verified".
+
+import {ask, Failure} from './link.js';
+import {isVerdict} from './document.js';
+import {byID, show, fill} from './build.js';
+import {count, t, day} from './words.js';
+import {draw, drawFailure} from './verdict.js';
+import {play} from './sound.js';
+
+let last = 0;          // id of the newest question; an answer to any other is dropped
+let current = null;    // the verdict on screen, or null
+let asked = null;      // what the newest scan gave: {typed, presses}
+let several = 0;       // codes in the file it came from
+let person = 0;
+let today = '';        // AAAA-MM-JJ in Paris, from the server's clock
+let chosenDay = false; // the date of care was set by hand
+let elsewhere = null;  // takes the next scan instead of a question: calibration
+let rest = 0;          // timer of again
+const watchers = [];
+const REST = 500;      // ms
+
+const stages = ['waiting', 'filming', 'reading', 'verdict'];
+
+// stage shows one state of the screen. Leaving the verdict empties it: nothing of a previous patient stays, even hidden.
+export function stage(name) {
+  for (const s of stages) show(byID(s), s === name);
+  if (name !== 'verdict') {
+    byID('verdict').replaceChildren();
+    byID('verdict').removeAttribute('data-status');
+    current = null;
+    for (const w of watchers) w(null);
+  }
+}
+
+// onVerdict calls fn with each verdict, and with null when it leaves the screen.
+export function onVerdict(fn) { watchers.push(fn); }
+
+export function verdict() { return current; }
+
+// takeNext gives the next scan to fn instead of asking for a verdict; null takes that back.
+export function takeNext(fn) { elsewhere = fn; }
+
+// begin is the first key of a new scan: the old verdict is gone at once, and a late answer to it is too.
+export function begin() {
+  if (elsewhere) return;
+  last++;
+  person = 0;
+  asked = null;
+  location.hash = '#verify';
+  fill(byID('reading-title'), t('reading'));
+  fill(byID('reading-count'));
+  stage('reading');
+  say('live', t('reading'));
+}
+
+// progress says how many characters came so far.
+export function progress(n) {
+  if (!elsewhere && !byID('reading').hidden) fill(byID('reading-count'), count('chars_one', 'chars_many', n));
+}
+
+// idle: keys came, and stopped without making a scan.
+export function idle() {
+  if (!byID('reading').hidden && !asked) stage('waiting');
+}
+
+// scanned asks for a verdict on what one scan, paste, picture or camera gave.
+export function scanned(scan) {
+  if (elsewhere) {
+    const fn = elsewhere;
+    elsewhere = null;
+    return fn(scan);
+  }
+  asked = {typed: scan.typed ?? '', presses: scan.presses ?? []};
+  several = scan.several ?? 0;
+  person = 0;
+  return question();
+}
+
+async function question(focus = 'verdict') {
+  const id = ++last;
+  location.hash = '#verify';
+  fill(byID('reading-title'), t('checking'));
+  fill(byID('reading-count'));
+  stage('reading');
+  let d, failure;
+  try {
+    d = await ask('scan', {id, ...asked, domain: byID('domain').value, care: chosenDay ? byID('care').value : '', person});
+    if (!isVerdict(d, id)) failure = new Failure(d.id !== undefined && d.id !== id ? 'stale' : 'malformed');
+  } catch (e) {
+    failure = e instanceof Failure ? e : new Failure('malformed');
+  }
+  if (id !== last) return;
+  try {
+    if (failure) showFailure(failure);
+    else showVerdict(d, focus);
+  } catch {
+    showFailure(new Failure('malformed'));
+  }
+}
+
+function showVerdict(d, focus) {
+  if (d.code) asked = {typed: d.code, presses: []};
+  stage('verdict');
+  current = d;
+  draw(byID('verdict'), d, {person, several, otherDay: chosenDay && byID('care').value !== today, choose});
+  settle(d.status, d.words.headline + ' ' + d.words.meaning);
+  if (focus !== 'verdict') byID(focus)?.focus();
+  for (const w of watchers) w(d);
+}
+
+function showFailure(f) {
+  stage('verdict');
+  current = null;
+  drawFailure(byID('verdict'), f, asked ? () => question() : null);
+  settle('unknown', byID('headline').textContent);
+  for (const w of watchers) w(null);
+}
+
+function settle(status, words) {
+  say(status === 'valid' || status === 'reserve' ? 'live' : 'alert', words);
+  byID('verdict').focus();
+  scrollTo(0, 0);
+  play(status);
+}
+
+// token names what goes on now; still says that nothing newer began since.
+export function token() { return last; }
+
+export function still(mine) { return mine === last; }
+
+// failFile shows that a picture or a PDF gave no code.
+export function failFile(failure) {
+  last++;
+  asked = null;
+  showFailure(failure instanceof Failure ? failure : new Failure('malformed'));
+}
+
+// choose asks again for one beneficiary; 0 is the household. Nothing happens for a number that the card doesn't have.
+export function choose(n) {
+  if (!asked || !current || (n !== 0 && !current.people?.some((p) => p.number === n))) return;
+  person = n;
+  question();
+}
+
+// again repeats the newest question with what is chosen now. The old verdict goes at once; the question waits until the arrow
+// keys or digits that choose have come to rest, for each question is an entry of the journal.
+function again(focus) {
+  if (!asked) return;
+  last++;
+  stage('reading');
+  fill(byID('reading-title'), t('checking'));
+  fill(byID('reading-count'));
+  clearTimeout(rest);
+  const mine = last;
+  rest = setTimeout(() => { if (mine === last) question(focus); }, REST);
+}
+
+// clear forgets the card, the day and the domain: the desk is as for the next patient.
+export function clear() {
+  last++;
+  asked = null;
+  person = 0;
+  setDay('');
+  byID('domain').value = '';
+  stage('waiting');
+  say('live', t('cleared'));
+}
+
+function setDay(value) {
+  chosenDay = value !== '' && value !== today;
+  byID('care').value = chosenDay ? value : today;
+  const other = byID('other-day');
+  show(other, chosenDay);
+  show(byID('care-today'), !chosenDay);
+  fill(other.querySelector('strong'), chosenDay ? t('care_other', {day: day(value)}) : '');
+}
+
+// clock tells the server's day; the date of care follows it unless it was set by hand.
+export function clock(newDay) {
+  if (newDay === today) return;
+  today = newDay;
+  if (!chosenDay && document.activeElement !== byID('care')) byID('care').value = today;
+  fill(byID('care-today'), t('care_is_today'), ' ', day(today)); // the field writes days as the computer has them
+}
+
+export function start() {
+  byID('ask').addEventListener('submit', (e) => e.preventDefault());
+  byID('care').addEventListener('change', (e) => {
+    if (!e.target.validity.valid) return; // a year that is typed in part
+    setDay(e.target.value);
+    again('care');
+  });
+  byID('today').addEventListener('click', () => { setDay(''); byID('care').focus(); again('care'); });
+  byID('domain').addEventListener('change', () => again('domain'));
+  byID('clear').addEventListener('click', clear);
+}
+
+// say speaks to screen readers; the same words twice are still said twice.
+export function say(id, words) {
+  const node = byID(id);
+  node.textContent = '';
+  requestAnimationFrame(() => { node.textContent = words; });
+}
