@@ -190,11 +190,12 @@ type Options struct {
 	// Recorded says whether checks can be written at present; nil: yes.
 	Recorded func() bool
 
-	Token   string // of /v1, from a file that only this user can read; "" closes /v1
-	Temp    string // folder for a dropped bundle; "" for the system's
-	Version string
-	Now     func() time.Time
-	Log     *slog.Logger // nil: nothing is logged. It never gets a path, a query or a body.
+	Token    string           // of /v1, from a file that only this user can read; "" closes /v1
+	Temp     string           // folder for a dropped bundle; "" for the system's
+	Language offline.Language // instead of the settings' own, until they are saved; "" for none
+	Version  string
+	Now      func() time.Time
+	Log      *slog.Logger // nil: nothing is logged. It never gets a path, a query or a body.
 
 	guardOff bool                 // positive control of tests: everybody gets in
 	patience time.Duration        // of one request; tests

@@ -12,6 +12,7 @@ import (
 
 	"sceau/offline"
 	"sceau/offline/counter"
+	"sceau/rights"
 )
 
 const (
@@ -34,6 +35,31 @@ type situation struct {
 	Refused      bool             `json:"settings_refused,omitempty"` // what was stored was refused; these are the defaults
 	Calibrated   bool             `json:"calibrated"`
 	Settings     counter.Settings `json:"settings"`
+	Domains      []domain         `json:"domains"` // the counter's own first
+}
+
+// domain is one choice of what care was given.
+type domain struct {
+	Code  string `json:"code"`
+	Label string `json:"label"`
+	Own   bool   `json:"own"`
+}
+
+// domainsOf are the codes of today, those of the counter's profession first. An operator's own codes are on its cards alone.
+func domainsOf(settings counter.Settings, today rights.Date) []domain {
+	own := settings.Domains()
+	out := make([]domain, 0, 32)
+	for _, code := range own {
+		if d, ok := rights.DefaultCodes().Domain(code, today); ok {
+			out = append(out, domain{code, d.Label, true})
+		}
+	}
+	for _, d := range rights.DefaultCodes().Domains(today) {
+		if !slices.Contains(own, d.Code) {
+			out = append(out, domain{d.Code, d.Label, false})
+		}
+	}
+	return out
 }
 
 type listState struct {
@@ -60,7 +86,8 @@ func (s *Server) situation(ctx context.Context, lang offline.Language) situation
 	now := s.o.Now()
 	settings, fresh, refused := s.wishes.how()
 	out := situation{Mode: "rescue", RescueReason: "off", Lists: []listState{}, Oldest: oldest{Level: "none"}, Clock: now.UTC().Truncate(time.Second),
-		Recorded: true, Version: s.o.Version, FirstStart: fresh, Refused: refused, Calibrated: settings.Learnt != nil, Settings: shown(settings)}
+		Recorded: true, Version: s.o.Version, FirstStart: fresh, Refused: refused, Calibrated: settings.Learnt != nil, Settings: shown(settings),
+		Domains: domainsOf(settings, rights.DateAt(now))}
 	if s.o.Mode != nil {
 		out.Mode, out.RescueReason = s.o.Mode()
 	}

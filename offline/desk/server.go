@@ -88,7 +88,7 @@ func New(o Options) (*Server, error) {
 	s.calls = newCalls()
 	s.hub = newHub(o.Gone)
 	s.bundles = newBundles(o.Temp)
-	s.wishes = readWishes(o.Store)
+	s.wishes = readWishes(o.Store, o.Language)
 	s.software = s.newSoftware()
 	s.routes = s.table()
 	s.byName = map[string]*route{}

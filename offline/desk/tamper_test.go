@@ -49,7 +49,7 @@ func TestEditedSettings(t *testing.T) {
 	s := newScene(t)
 	refused := 0
 	for _, text := range texts {
-		w := readWishes(&notebook{settings: []byte(text)})
+		w := readWishes(&notebook{settings: []byte(text)}, "")
 		got, _, bad := w.how()
 		if err := got.Check(); err != nil {
 			t.Errorf("%.60s: in use: %v", text, err)
@@ -70,7 +70,7 @@ func TestEditedSettings(t *testing.T) {
 		t.Errorf("%d of %d refused", refused, len(texts))
 	}
 	var good scanned
-	s.wishes = readWishes(&notebook{})
+	s.wishes = readWishes(&notebook{}, "")
 	s.post("scan", scanOf(1, s.good)).json(t, &good)
 	if good.Status != offline.Valid {
 		t.Errorf("the good card is %s", good.Status)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 
+	"sceau/offline"
 	"sceau/offline/counter"
 	"sceau/offline/scan"
 )
@@ -23,8 +24,14 @@ type wishes struct {
 	refused bool // what was stored was refused
 }
 
-func readWishes(store Store) *wishes {
+// readWishes reads the settings; a language that is not "" comes instead of theirs until they are saved.
+func readWishes(store Store, lang offline.Language) *wishes {
 	w := &wishes{store: store, now: counter.DefaultSettings()}
+	defer func() {
+		if lang != "" {
+			w.now.Language = lang
+		}
+	}()
 	b, err := store.Settings(context.Background())
 	if err != nil {
 		w.refused = true

@@ -111,8 +111,8 @@ func (s *shop) prune(ctx context.Context) error {
 
 // options are the desk's, as far as they are parts of the counter.
 func (s *shop) options() desk.Options {
-	return desk.Options{Ask: s.counter, Store: wishes{s}, Memory: chronicle{s.memory}, Lists: shelf{s}, Sources: s.sources, Pictures: pictures{s},
-		Explain: explain, Progress: s.sources.progress, Recorded: s.memory.recorded, SettingsChanged: func(counter.Settings) { s.settingsChanged() }, Now: clock.Now}
+	return desk.Options{Ask: s.counter, Store: s.memory, Memory: chronicle{s.memory}, Lists: shelf{s}, Sources: s.sources, Pictures: pictures{s},
+		Temp: s.dir, Language: s.lang, Explain: explain, Progress: s.sources.progress, Recorded: s.memory.recorded, SettingsChanged: func(counter.Settings) { s.settingsChanged() }, Now: clock.Now}
 }
 
 func (s *shop) settingsChanged() {
@@ -121,26 +121,6 @@ func (s *shop) settingsChanged() {
 	default:
 	}
 	s.sources.settingsChanged()
-}
-
-// wishes are the settings as the desk keeps them, in the language asked for on the command line until others are saved.
-type wishes struct{ *shop }
-
-func (w wishes) Settings(ctx context.Context) ([]byte, error) {
-	b, err := w.memory.Settings(ctx)
-	if err != nil || w.lang == "" {
-		return b, err
-	}
-	s, err := counter.ParseSettings(b)
-	if err != nil || len(b) == 0 {
-		return b, nil
-	}
-	s.Language = w.lang
-	return s.Bytes()
-}
-
-func (w wishes) SaveSettings(ctx context.Context, b []byte) error {
-	return w.memory.SaveSettings(ctx, b)
 }
 
 // chronicle is the journal as the desk reads it.
@@ -276,7 +256,10 @@ func newReader(dir string) *optic.Reader {
 	return &optic.Reader{Exe: exe, Args: []string{childArg}, Cache: filepath.Join(dir, cacheName)}
 }
 
-func explain(err error, _ offline.Language) desk.Trouble {
+func explain(err error, lang offline.Language) desk.Trouble {
 	t := troubleOf(err)
+	if lang == offline.English {
+		t = inEnglish(t)
+	}
 	return desk.Trouble{Code: t.code, What: t.what, Todo: t.todo}
 }
