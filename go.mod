@@ -7,7 +7,7 @@ require (
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the interface for pharmacy software: checked bodies, OpenAPI, problem details
 	github.com/go-jose/go-jose/v4 v4.1.8 // JWS and JWK of cards and lists
 	github.com/go-pdf/fpdf v0.9.0 // the printed card
-	github.com/gofrs/flock v0.13.1 // one writer at a time in a key folder
+	github.com/gofrs/flock v0.13.1 // one writer of a key folder, one open desk, one repair of a journal
 	github.com/google/renameio/v2 v2.0.2 // published files, whole or not there
 	github.com/sigstore/sigstore v1.10.6 // the signer type that go-tuf asks for
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e // the symbol of a single card
@@ -17,7 +17,7 @@ require (
 	golang.org/x/sys v0.49.0 // limits of the reading child; DPAPI and exclusive ports on Windows
 	golang.org/x/term v0.47.0 // passphrase prompt, colour on terminals only
 	golang.org/x/text v0.43.0 // Windows-1252, NFC
-	modernc.org/sqlite v1.60.1 // register and counter, without CGO; v1.61 has an indirect module that can't be fetched everywhere
+	modernc.org/sqlite v1.60.1 // register and counter, without CGO; v1.61 asks for a google/pprof that go mod tidy can't fetch
 	rsc.io/qr v0.2.0 // symbols of a print run, from cached plans
 )
 

@@ -298,6 +298,12 @@ func (v *Verdict) request(q Query) bool {
 // say closes the verdict with its reason.
 func (v *Verdict) say(r Reason, err error) Verdict {
 	v.Reason, v.Status = r, StatusOf(r)
+	if v.Status == Refused || v.Status == Unknown {
+		// The card's values stay, as what is written on it; nobody is covered by it today.
+		for i := range v.People {
+			v.People[i].Covered = false
+		}
+	}
 	if err != nil {
 		v.Detail = signing.CodeOf(err)
 	}

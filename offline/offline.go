@@ -74,7 +74,7 @@ type Verdict struct {
 type Person struct {
 	Number  int // 1 to 12
 	Person  card.Person
-	Covered bool             // insured on the date of care, and for the domain when one was asked
+	Covered bool             // insured on the date of care, and for the domain when one was asked; never under a refusal or an unknown
 	Value   rights.Guarantee // value for the domain asked; zero otherwise
 }
 

@@ -75,7 +75,7 @@ var phrases = map[Language]map[Reason]phrase{
 			"Ne pas accepter la carte et prévenir la mutuelle."},
 		KeyDead: {"CARTE NON AUTHENTIFIÉE", "La clé qui a signé cette carte n’est plus acceptée.",
 			"Demander une carte plus récente."},
-		KeyListed: {"NON VÉRIFIÉ : CARTE À CONFIRMER", "La clé de cette carte est sous surveillance et la carte ne peut pas être confirmée ici.",
+		KeyListed: {"NON VÉRIFIÉ : CARTE À CONFIRMER", "Les cartes de cette clé doivent être confirmées, et celle-ci ne peut pas l’être ici.",
 			"Mettre la liste à jour ou joindre la mutuelle."},
 		UnknownKey: {"NON VÉRIFIÉ : CLÉ INCONNUE", "Cet organisme est connu, mais pas la clé qui a signé la carte.",
 			"Mettre la liste à jour puis scanner de nouveau."},
@@ -90,7 +90,7 @@ var phrases = map[Language]map[Reason]phrase{
 		Unreadable: {"LECTURE INCOMPLÈTE", "Aucun code de carte n’a été lu en entier : la carte n’est pas en cause.",
 			"Scanner de nouveau, ou vérifier le réglage de la douchette."},
 		FactsUnreadable: {"NON VÉRIFIÉ : DONNÉES DU POSTE ABÎMÉES", "Les listes enregistrées sur ce poste ne sont plus lisibles.",
-			"Lancer « comptoir fsck », puis synchroniser de nouveau."},
+			"Mettre les listes à jour ; si le message revient, faire vérifier ce poste (« comptoir fsck »)."},
 	},
 	English: {
 		OK: {"RIGHTS OPEN", "Authentic card. Tiers payant possible{value}.",
@@ -135,7 +135,7 @@ var phrases = map[Language]map[Reason]phrase{
 			"Do not accept the card and tell the insurer."},
 		KeyDead: {"CARD NOT AUTHENTICATED", "The key that signed this card is no longer accepted.",
 			"Ask for a more recent card."},
-		KeyListed: {"NOT VERIFIED: CARD TO CONFIRM", "The key of this card is under watch and the card can't be confirmed here.",
+		KeyListed: {"NOT VERIFIED: CARD TO CONFIRM", "Cards of this key must be confirmed, and this one can't be here.",
 			"Update the list or call the insurer."},
 		UnknownKey: {"NOT VERIFIED: UNKNOWN KEY", "This insurer is known, but not the key that signed the card.",
 			"Update the list, then scan again."},
@@ -150,7 +150,7 @@ var phrases = map[Language]map[Reason]phrase{
 		Unreadable: {"INCOMPLETE READING", "No card's code was read in full: the card is not at fault.",
 			"Scan again, or check the scanner's settings."},
 		FactsUnreadable: {"NOT VERIFIED: DAMAGED DATA", "The lists kept on this computer can't be read any more.",
-			"Run “comptoir fsck”, then sync again."},
+			"Update the lists; if the message returns, have this computer checked (“comptoir fsck”)."},
 	},
 }
 

@@ -125,6 +125,9 @@ func TestAsk(t *testing.T) {
 		t.Fatalf("%s, receipt %q, %v", a.Reason, a.Receipt, a.Unrecorded)
 	}
 	d := a.Document(offline.French)
+	if d.Payment == nil || !d.People[0].Covered {
+		t.Errorf("no promise, or not covered: %+v", d)
+	}
 	if d.Domain != "PHAR" || d.Label == "" || !d.Recorded || d.Routing.Adherent != "0012284" || d.Phone == "" || len(d.People) != 2 {
 		t.Errorf("%+v", d)
 	}
@@ -180,7 +183,7 @@ func TestUnrecorded(t *testing.T) {
 		s := newScene(t)
 		s.journal.err = err
 		d := s.ask(s.code, pharmacy).Document(offline.French)
-		if d.Status != offline.Valid || d.Recorded || d.Receipt != "" || !strings.HasPrefix(d.Unrecorded, "non enregistrée") || !strings.Contains(d.Unrecorded, want) {
+		if d.Status != offline.Valid || d.Recorded || d.Payment != nil || d.Receipt != "" || !strings.HasPrefix(d.Unrecorded, "non enregistrée") || !strings.Contains(d.Unrecorded, want) {
 			t.Errorf("%v: %+v", err, d)
 		}
 	}
@@ -198,6 +201,34 @@ func TestAskerGone(t *testing.T) {
 	cancel()
 	if a := s.Ask(ctx, counter.Question{Scan: scan.Typed{Text: s.code}}); a.Receipt == "" {
 		t.Error("not recorded:", a.Unrecorded)
+	}
+}
+
+// Under a refusal nobody is shown as covered: the card's values are only what is written on it.
+func TestRefusedCoversNobody(t *testing.T) {
+	s := newScene(t)
+	page, err := s.lists.page.Append([]status.Entry{{Index: 583021, From: rights.DateAt(s.now) - 10, Published: rights.DateAt(s.now) - 9, Kind: status.Void}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lists.page = page
+	d := s.ask(s.code, pharmacy).Document(offline.French)
+	if d.Reason != offline.Revoked || len(d.People) != 2 {
+		t.Fatalf("%s, %d people", d.Reason, len(d.People))
+	}
+	for _, p := range d.People {
+		if p.Covered || len(p.Guarantees) == 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+func TestMisreadCodes(t *testing.T) {
+	s := newScene(t)
+	for typed, want := range map[string]string{"": "empty", s.code[:100]: "incomplete", "12345": "not_code", s.code: ""} {
+		if d := s.ask(typed).Document(offline.French); d.Misread != want {
+			t.Errorf("%.10q: %q, want %q", typed, d.Misread, want)
+		}
 	}
 }
 

@@ -4,8 +4,8 @@
 package counter
 
 import (
+	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"sceau/offline"
@@ -21,9 +21,9 @@ type Document struct {
 	Schema     string         `json:"schema"`
 	Status     offline.Status `json:"status"` // valid, reserve, refused, unknown
 	Reason     offline.Reason `json:"reason"`
-	Detail     string         `json:"detail,omitempty"` // code of the refusal underneath
-	Misread    string         `json:"misread,omitempty"`
-	Card       *string        `json:"card"` // "3-583021"; null when the card is not authentic
+	Detail     string         `json:"detail,omitempty"`  // code of the refusal underneath
+	Misread    string         `json:"misread,omitempty"` // why no code was read: empty, incomplete, not_code, merged
+	Card       *string        `json:"card"`              // "3-583021"; null when the card is not authentic
 	AMC        string         `json:"amc,omitempty"`
 	Insurer    string         `json:"insurer,omitempty"`
 	Phone      string         `json:"phone,omitempty"` // the insurer's, for professionals
@@ -116,7 +116,7 @@ func (a Answer) Document(lang offline.Language) Document {
 	if l := a.List; l != nil {
 		d.List = &ListPart{l.List, l.Revision, stamp(l.Published), int64(l.Age.Seconds()), a.Age(lang)}
 	}
-	if a.Pay != nil {
+	if a.Pay != nil && a.Unrecorded == nil { // without a proof nothing can be claimed later
 		d.Payment = &PaymentPart{stamp(a.Pay.Until), a.Pay.Euros}
 	}
 	if a.Card == nil {
@@ -188,13 +188,19 @@ func KnownDomain(codes []*rights.Codes, code string, day rights.Date) (known []s
 	return known, slices.Contains(known, code)
 }
 
+// misread is the code of why no code was read.
 func misread(err error) string {
-	if err == nil {
+	switch {
+	case err == nil:
 		return ""
+	case errors.Is(err, scan.ErrEmpty):
+		return "empty"
+	case errors.Is(err, scan.ErrMerged):
+		return "merged"
+	case errors.Is(err, scan.ErrNotCode):
+		return "not_code"
 	}
-	return strings.TrimPrefix(err.Error(), "scan: ")
+	return "incomplete"
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-var _ = scan.ErrEmpty
