@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // headers of every answer, refusals included.
@@ -159,6 +160,8 @@ func (s *Server) fromBrowser(r *http.Request, to *route) (why string) {
 
 // outside is the one answer for everybody who is not let in.
 func outside(w http.ResponseWriter) {
+	// A body that was announced is not waited for: the connection would be held, and eighty of them would keep people out.
+	http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	w.Header().Set("Content-Length", "0")
 	w.Header().Set("Connection", "close")
 	w.WriteHeader(http.StatusForbidden)

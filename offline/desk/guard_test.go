@@ -3,6 +3,7 @@ package desk
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -241,6 +242,27 @@ func TestIdleConnectionsGiveWay(t *testing.T) {
 	a.Body.Close()
 	if a.StatusCode != 200 {
 		t.Errorf("%d", a.StatusCode)
+	}
+}
+
+// Requests without the secret that announce a body and never send it hold nothing: the next one is answered.
+func TestHalfSentBodies(t *testing.T) {
+	s := newScene(t)
+	for range MaxConnections + 16 {
+		c := must(net.Dial("tcp", s.host))(t)
+		defer c.Close()
+		fmt.Fprintf(c, "POST /s/x/scan HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Length: 1000\r\n\r\n", s.host, s.origin())
+	}
+	c := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for n := range 20 {
+		a, err := c.Get(s.origin() + "/s/" + s.secret + "/state")
+		if err != nil {
+			t.Fatalf("request %d: %v", n, err)
+		}
+		a.Body.Close()
+		if a.StatusCode != 200 {
+			t.Errorf("request %d: %d", n, a.StatusCode)
+		}
 	}
 }
 

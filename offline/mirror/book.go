@@ -142,11 +142,11 @@ func newBook(dir string, o BookOptions) *Book {
 
 // open makes b.file writable. The caller holds b.mu.
 func (b *Book) open() error {
+	b.use.Lock()
+	defer b.use.Unlock()
 	if b.file != nil && b.file.writable {
 		return nil
 	}
-	b.use.Lock()
-	defer b.use.Unlock()
 	if b.closed {
 		return os.ErrClosed
 	}
@@ -237,12 +237,13 @@ func (b *Book) read(ctx context.Context, fn func(*sql.Conn) error) error {
 		return family(err)
 	}
 	defer c.Close()
-	if _, err := c.ExecContext(ctx, "BEGIN"); err != nil {
+	if err := start(ctx, c, "BEGIN"); err != nil {
 		return family(err)
 	}
 	err = fn(c)
-	if _, end := c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err == nil {
-		err = end
+	if _, back := c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); back != nil {
+		discard(c)
+		err = errors.Join(err, back)
 	}
 	return family(err)
 }

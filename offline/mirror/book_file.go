@@ -57,9 +57,10 @@ CREATE TABLE settings (
 // errNoBook: there is no journal, or what is there is none. Only the holder of the lock may do something about it.
 var errNoBook = errors.New("mirror: not a journal")
 
-// patience is how often a lock is tried for, every tick.
+// patience is how often a lock is tried for, every tick. Somebody stands at the counter: a check that can't be written in two
+// seconds is answered all the same, and says so.
 const (
-	patience = 200
+	patience = 80
 	tick     = 25 * time.Millisecond
 )
 
@@ -109,7 +110,7 @@ func lockAndLook(dir string) (*bookFile, error) {
 	if err := isBookFile(name); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	db, err := database(name, "rw", "_pragma=secure_delete(on)")
+	db, err := database(name, "rw", "_pragma=secure_delete(on)&_pragma=busy_timeout(2000)")
 	if err == nil {
 		if err = look(db); err == nil {
 			err = writes(db)
@@ -380,14 +381,8 @@ func transaction(ctx context.Context, db *sql.DB, fn func(*sql.Conn) error) erro
 		return err
 	}
 	defer c.Close()
-	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := start(ctx, c, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if err = fn(c); err == nil {
-		_, err = c.ExecContext(ctx, "COMMIT")
-	}
-	if err != nil {
-		c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	}
-	return err
+	return finish(ctx, c, fn(c))
 }

@@ -11,42 +11,46 @@ import (
 )
 
 // pruneStep is how many entries one transaction removes, so that a check never waits for long.
-const pruneStep = 2000
+const pruneStep = 500
 
 // Prune removes the entries written before a moment, and returns how many. The chain still verifies, from a base that the
 // device signs. Entries are removed in their order only: one that is dated in the future by a wrong clock does not keep
-// those behind it. Errors are of ErrNotRecorded; what was removed until then stays removed.
+// those behind it. Errors are of ErrNotRecorded; what was removed until then stays removed, and is counted beside the error.
 func (b *Book) Prune(ctx context.Context, before time.Time) (int, error) {
+	for total := 0; ; {
+		n, err := b.pruneSome(ctx, before)
+		total += n
+		if err != nil || n == 0 {
+			return total, err
+		}
+	}
+}
+
+// pruneSome removes some entries, and lets waiting checks pass before the next.
+func (b *Book) pruneSome(ctx context.Context, before time.Time) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	total := 0
-	for {
-		n := 0
-		err := b.write(ctx, func(c *sql.Conn) error {
-			n = 0
-			s, err := b.standing(ctx, c, b.now())
-			if err != nil {
-				return err
-			}
-			all, err := chains(ctx, c)
-			if err != nil {
-				return err
-			}
-			for i := range all {
-				if n, err = b.pruneChain(ctx, c, &all[i], s.device, before); n > 0 || err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	err = b.write(ctx, func(c *sql.Conn) error {
+		n = 0
+		s, err := b.standing(ctx, c, b.now())
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if n == 0 {
-			return total, nil
+		all, err := chains(ctx, c)
+		if err != nil {
+			return err
 		}
-		total += n
+		for i := range all {
+			if n, err = b.pruneChain(ctx, c, &all[i], s.device, before); n > 0 || err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
+	return n, nil
 }
 
 // pruneChain removes at most pruneStep of the oldest entries of one chain.

@@ -6,6 +6,7 @@ package mirror
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,10 +139,13 @@ func database(name, mode, extra string) (*sql.DB, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:\… on Windows
 	}
-	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: strings.Trim("mode="+mode+"&"+extra, "&")}).String()
+	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: "mode=" + mode}).String()
 	dsn += "&_pragma=busy_timeout(10000)&_pragma=trusted_schema(off)&_pragma=cell_size_check(on)&_pragma=mmap_size(0)&_pragma=foreign_keys(on)"
 	if mode != "ro" {
 		dsn += "&_pragma=journal_mode(wal)&_pragma=synchronous(full)"
+	}
+	if extra != "" {
+		dsn += "&" + extra // last, so that it wins
 	}
 	return sql.Open("sqlite", dsn)
 }
@@ -177,15 +181,10 @@ func (m *Mirror) write(ctx context.Context, fn func(*sql.Conn) error) error {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := start(ctx, c, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err = fn(c)
-	if err == nil {
-		_, err = c.ExecContext(ctx, "COMMIT")
-	}
-	if err != nil {
-		c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	if err := finish(ctx, c, fn(c)); err != nil {
 		return err
 	}
 	// The log goes into the file at once, so that a copy of the folder, or a stick with its lock on, has everything. A reader
@@ -195,6 +194,36 @@ func (m *Mirror) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	}
 	return nil
 }
+
+// start opens a transaction on a connection. Giving up is looked at before, and not while: the driver may then say "cancelled"
+// of a transaction that is open, and the pool would hand it to the next one. A connection on which it failed is not used again.
+func start(ctx context.Context, c *sql.Conn, how string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := c.ExecContext(context.WithoutCancel(ctx), how)
+	if err != nil {
+		discard(c)
+	}
+	return err
+}
+
+// finish commits when err is nil, and otherwise takes everything back. What was committed is never said to have failed.
+func finish(ctx context.Context, c *sql.Conn, err error) error {
+	ctx = context.WithoutCancel(ctx)
+	if err == nil {
+		if _, err = c.ExecContext(ctx, "COMMIT"); err == nil {
+			return nil
+		}
+	}
+	if _, back := c.ExecContext(ctx, "ROLLBACK"); back != nil {
+		discard(c) // SQLite may have rolled back by itself; a connection of which that isn't certain goes
+	}
+	return err
+}
+
+// discard makes the pool forget a connection once it is closed.
+func discard(c *sql.Conn) { c.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // Close releases the folder.
 func (m *Mirror) Close() error { return m.db.Close() }

@@ -52,7 +52,7 @@ func (m *Mirror) View(ctx context.Context) (*View, error) {
 		return nil, damaged("%w", err)
 	}
 	v := &View{conn: c, repos: map[int64]*followed{}, issuers: map[string]*offline.Issuer{}, pages: map[pageID]*status.Page{}}
-	if _, err := c.ExecContext(ctx, "BEGIN"); err != nil {
+	if err := start(ctx, c, "BEGIN"); err != nil {
 		c.Close()
 		return nil, damaged("%w", err)
 	}

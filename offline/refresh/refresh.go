@@ -22,6 +22,8 @@ import (
 var (
 	// ErrOtherRoot: the source carries another repository than the one expected. Nothing was followed.
 	ErrOtherRoot = errors.New("refresh: the source carries another root")
+	// ErrForgotten: the repository was forgotten while it was synced. Nothing was followed.
+	ErrForgotten = errors.New("refresh: repository forgotten meanwhile")
 	// ErrContent: signed, but not what it should be: an unreadable page, facts of another insurer, a list that lost an
 	// entry. Only the operator can mend it; the last good state stays.
 	ErrContent = errors.New("refresh: signed content not acceptable")
@@ -41,6 +43,10 @@ type Shelf interface {
 type Options struct {
 	Root string           // expected fingerprint, as shown; "" accepts a new repository and reports it
 	Now  func() time.Time // the counter's clock
+
+	// Followed: the repository was followed when the sync began. Where it was forgotten meanwhile, it must not come back by
+	// itself: ErrForgotten.
+	Followed bool
 }
 
 // Report says what a sync did.
@@ -71,7 +77,7 @@ func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report
 	}
 	report := Report{}
 	for range attempts {
-		report, err = once(ctx, shelf, src, root, o.Now())
+		report, err = once(ctx, shelf, src, root, o)
 		if !errors.Is(err, trust.ErrMoved) {
 			break
 		}
@@ -80,7 +86,7 @@ func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report
 	return report, err
 }
 
-func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, now time.Time) (Report, error) {
+func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Options) (Report, error) {
 	held, release, err := shelf.Held(ctx, trust.Fingerprint(root))
 	if err != nil {
 		return Report{}, err
@@ -88,8 +94,11 @@ func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, now t
 	released := sync.OnceFunc(release)
 	defer released()
 	report := Report{New: held.Floor.IsZero()}
+	if report.New && o.Followed {
+		return report, ErrForgotten
+	}
 	r := &run{held: held, targets: map[string][]byte{}}
-	next, did, err := trust.Refresh(ctx, src, trust.RefreshOptions{Current: held.Trusted, Root: root, Now: now, Want: r.take})
+	next, did, err := trust.Refresh(ctx, src, trust.RefreshOptions{Current: held.Trusted, Root: root, Now: o.Now(), Want: r.take})
 	if err != nil {
 		return report, err
 	}

@@ -205,6 +205,49 @@ func TestSyncFollowsByChanges(t *testing.T) {
 	}
 }
 
+// forgetting forgets the repository while its files are read.
+type forgetting struct {
+	memory
+	forget func()
+}
+
+func (f forgetting) Fetch(ctx context.Context, path string, limit int64) ([]byte, error) {
+	if path == "timestamp.json" {
+		f.forget()
+	}
+	return f.memory.Fetch(ctx, path, limit)
+}
+
+// A repository that is forgotten while it is synced stays forgotten.
+func TestForgottenMeanwhile(t *testing.T) {
+	o := newOperator(t, mutuelle)
+	m, _ := newCounter(t)
+	ctx := t.Context()
+	first, err := refresh.Sync(ctx, m, o.files, o.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.end(1, 7)
+	o.publish()
+	options := o.options()
+	options.Followed = true
+	forget := func() {
+		if err := m.Forget(ctx, first.Fingerprint); err != nil && !errors.Is(err, mirror.ErrNotFollowed) {
+			t.Error(err)
+		}
+	}
+	if _, err := refresh.Sync(ctx, m, forgetting{o.files, forget}, options); !errors.Is(err, refresh.ErrForgotten) {
+		t.Errorf("sync of a repository that was forgotten meanwhile: %v", err)
+	}
+	if repos, err := m.Overview(ctx); err != nil || len(repos) != 0 {
+		t.Errorf("it came back: %+v, %v", repos, err)
+	}
+	// Following it anew is a person's decision, and works.
+	if r, err := refresh.Sync(ctx, m, o.files, o.options()); err != nil || !r.New {
+		t.Errorf("followed anew: %+v, %v", r, err)
+	}
+}
+
 func TestTwoOperatorsMayNotClaimOneInsurer(t *testing.T) {
 	first, second, third := newOperator(t, mutuelle), newOperator(t, "302976568", mutuelle), newOperator(t, mutuelle)
 	m, _ := newCounter(t)
