@@ -12,6 +12,7 @@ require (
 	github.com/sigstore/sigstore v1.10.6 // the signer type that go-tuf asks for
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e // the symbol of a single card
 	github.com/spf13/cobra v1.10.2 // commands, help, completion
+	github.com/spf13/pflag v1.0.10 // the options of those commands, written out in French
 	github.com/tetratelabs/wazero v1.12.0 // the sandbox in which pictures and PDF are read
 	github.com/theupdateframework/go-tuf/v2 v2.4.2 // the trust repository
 	golang.org/x/sys v0.49.0 // limits of the reading child; DPAPI and exclusive ports on Windows
@@ -43,7 +44,6 @@ require (
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/sigstore/protobuf-specs v0.5.0 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20250825161204-c5933d9347a5 // indirect

@@ -18,7 +18,10 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(p.data, "x"), nil, 0o600); err == nil {
 		t.Fatal("the folder can be written: the test tries nothing")
 	}
-	out := mustRun(t, 0, p.dir, "comptoir", "verify", p.data, p.cards[0]+".txt")
+	out := mustRun(t, 0, p.dir, "comptoir", "verify", p.data, "--domain", "PHAR", p.cards[0]+".txt")
+	if strings.Contains(out, "payable") {
+		t.Errorf("a payment is announced without a proof\n%s", out)
+	}
 	if !strings.Contains(out, "non enregistrée\u00a0: le dossier du comptoir est en lecture seule") || strings.Contains(out, "preuve n°") {
 		t.Errorf("said\n%s", out)
 	}
@@ -29,7 +32,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	mustRun(t, 0, p.dir, "comptoir", "status", p.data)
 
 	must(t, exec.Command("mount", "-o", "remount,rw,bind", p.data).Run())
-	if out := mustRun(t, 0, p.dir, "comptoir", "verify", p.data, p.cards[0]+".txt"); !strings.Contains(out, "preuve n°") {
+	if out := mustRun(t, 0, p.dir, "comptoir", "verify", p.data, "--domain", "PHAR", p.cards[0]+".txt"); !strings.Contains(out, "preuve n°") || !strings.Contains(out, "payable") {
 		t.Errorf("said\n%s", out)
 	}
 }

@@ -63,6 +63,11 @@ func TestWatch(t *testing.T) {
 	must(t, syscall.Mkfifo(filepath.Join(folder, "tube.txt"), 0o600))
 	want := map[string]string{"scan": "valid", "azerty": "valid", "photo": "valid", "carte de Zoé ; rm -rf $HOME": "valid", "rien": "unknown", "vide": "unknown",
 		"faux": "unknown", "grand": "unknown"}
+	question := func(members string) []byte { return fmt.Appendf(nil, `{"code":%q,%s}`, p.codes[0], members) }
+	drop(t, folder, "question.txt", question(`"domain":"PHAR","date_of_care":"2027-03-01","beneficiary":1`))
+	drop(t, folder, "après.txt", question(`"date_of_care":"2099-01-01"`))
+	drop(t, folder, "mal posée.txt", question(`"patient":1`))
+	want["question"], want["après"], want["mal posée"] = "valid", "refused", "unknown"
 	// Written slowly, in place: only the whole of it is answered.
 	slow, err := os.Create(filepath.Join(folder, "lent.txt"))
 	must(t, err)
@@ -80,7 +85,7 @@ func TestWatch(t *testing.T) {
 	recorded := 0
 	for name, status := range want {
 		a := readAnswer(t, filepath.Join(folder, name+".json"))
-		if a.Status != status || a.Recorded != (status == "valid") {
+		if a.Status != status || a.Recorded != (status != "unknown") {
 			t.Errorf("%s: %+v, want %s", name, a, status)
 		}
 		if a.Recorded {
@@ -92,6 +97,12 @@ func TestWatch(t *testing.T) {
 	}
 	if a := readAnswer(t, filepath.Join(folder, "faux.json")); a.Misread != "not_a_picture" {
 		t.Errorf("no PDF: %+v", a)
+	}
+	if a := readAnswer(t, filepath.Join(folder, "question.json")); a.Domain != "PHAR" || a.Care != "2027-03-01" || a.Person != 1 {
+		t.Errorf("a question: %+v", a)
+	}
+	if a := readAnswer(t, filepath.Join(folder, "mal posée.json")); a.Misread != "bad_question" {
+		t.Errorf("no question: %+v", a)
 	}
 	eventually(t, 10*time.Second, "only what is left alone", func() bool {
 		left, _ := filepath.Glob(filepath.Join(folder, "*.t*"))

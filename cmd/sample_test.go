@@ -18,15 +18,12 @@ import (
 	"sceau/rights/roster"
 )
 
-// needTools skips where a peer is missing, and fails in CI: nothing may hide behind a tool that was not installed.
+// needTools fails where a peer is missing: nothing may hide behind a tool that was not installed.
 func needTools(t *testing.T, names ...string) {
 	t.Helper()
 	for _, n := range names {
 		if _, err := exec.LookPath(n); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is missing: scripts/setup test", n)
-			}
-			t.Skipf("%s is missing: scripts/setup test", n)
+			t.Fatalf("%s is missing: scripts/setup test installs it", n)
 		}
 	}
 }

@@ -3,8 +3,8 @@
 package rights
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -24,7 +24,7 @@ func Regimes() []Regime { return []Regime{RegimeGeneral, RegimeALD, RegimeAlsace
 // Refusals of ShareRules.Share.
 var (
 	// ErrNeedsPEC: the payer decides on each request, so nothing can be calculated.
-	ErrNeedsPEC = &Invalid{"share_needs_pec", "prise en charge à demander à l'organisme : aucun montant ne peut être calculé ici",
+	ErrNeedsPEC = &Invalid{"share_needs_pec", "prise en charge à demander à l’organisme : aucun montant ne peut être calculé ici",
 		"a prise en charge must be asked for: no amount can be calculated"}
 	ErrShareClass = &Invalid{"share_class", "taux de la Sécurité sociale non prévu : choisissez 65, 30 ou 15 %", "AMO rate is not 65, 30 or 15"}
 	// ErrShareRegime: unknown, or the table has no rate for it on that day.
@@ -106,64 +106,55 @@ var classes = [3]int{65, 30, 15}
 // complement is what is left of a guarantee that includes the AMO's part.
 func (s Share) complement(guaranteed Cents) Cents { return max(0, min(guaranteed, s.Spent)-s.AMO) }
 
-// French says the result in words. They never say that nothing is to be paid: something always may be.
-func (s Share) French() string {
-	parts := []string{"aucune part AMO"}
-	if s.AMO > 0 {
-		parts = []string{"part AMO " + s.AMO.French() + " (" + strconv.Itoa(s.Rate) + "\u00a0% de la base)"}
-	}
-	if s.AMC > 0 {
-		parts = append(parts, "part AMC "+s.AMC.French())
-	} else {
-		parts = append(parts, "aucune part AMC")
-	}
-	switch {
-	case s.Rest > 0:
-		parts = append(parts, "reste "+s.Rest.French())
-	case s.Spent > 0:
-		parts = append(parts, "dépense couverte par ces parts")
-	}
-	text := "Indicatif\u00a0: " + strings.Join(parts, ", ") + "."
-	if len(s.Never) > 0 {
-		var never []string
-		for _, n := range s.Never {
-			never = append(never, n.Label+" ("+n.Amount.French()+" "+n.Unit+")")
-		}
-		text += " S’y ajoutent, jamais couvertes par un contrat responsable\u00a0: " + strings.Join(never, ", ") + "."
-	}
-	if !s.Verified {
-		text += " Taux d’usage, à confirmer."
-	}
-	return text
+// shareWords are the phrases of one language. They never say that nothing is to be paid: something always may be.
+type shareWords struct {
+	start, noAMO, amo, noAMC, amc, rest, covered string // amo takes an amount and a rate, amc and rest an amount
+	never, usual                                 string
+	amount                                       func(Cents) string
+	one                                          func(Never) string // what no contrat responsable covers
 }
 
-// English says it in English; the legal terms stay French.
-func (s Share) English() string {
-	parts := []string{"no part AMO"}
+var (
+	frenchShare = shareWords{start: "Indicatif\u00a0: ", noAMO: "aucune part AMO", amo: "part AMO %s (%d\u00a0%% de la base)", noAMC: "aucune part AMC", amc: "part AMC %s",
+		rest: "reste %s", covered: "dépense couverte par ces parts", never: " S’y ajoutent, jamais couvertes par un contrat responsable\u00a0: ", usual: " Taux d’usage, à confirmer.",
+		amount: Cents.French, one: func(n Never) string { return n.Label + " (" + n.Amount.French() + " " + n.Unit + ")" }}
+	// The legal terms stay French.
+	englishShare = shareWords{start: "Indicative only: ", noAMO: "no part AMO", amo: "part AMO %s (%d%% of the base)", noAMC: "no part AMC", amc: "part AMC %s",
+		rest: "rest %s", covered: "all of it covered by these shares", never: " On top, never covered by a contrat responsable: ", usual: " Usual rate, to be confirmed.",
+		amount: Cents.English, one: func(n Never) string { return n.Label + " (" + n.Amount.English() + ")" }}
+)
+
+// French says the result in words.
+func (s Share) French() string { return s.say(frenchShare) }
+
+// English says it in English.
+func (s Share) English() string { return s.say(englishShare) }
+
+func (s Share) say(w shareWords) string {
+	amo, amc := w.noAMO, w.noAMC
 	if s.AMO > 0 {
-		parts = []string{"part AMO " + s.AMO.English() + " (" + strconv.Itoa(s.Rate) + "% of the base)"}
+		amo = fmt.Sprintf(w.amo, w.amount(s.AMO), s.Rate)
 	}
 	if s.AMC > 0 {
-		parts = append(parts, "part AMC "+s.AMC.English())
-	} else {
-		parts = append(parts, "no part AMC")
+		amc = fmt.Sprintf(w.amc, w.amount(s.AMC))
 	}
+	text := w.start + amo + ", " + amc
 	switch {
 	case s.Rest > 0:
-		parts = append(parts, "rest "+s.Rest.English())
+		text += ", " + fmt.Sprintf(w.rest, w.amount(s.Rest))
 	case s.Spent > 0:
-		parts = append(parts, "all of it covered by these shares")
+		text += ", " + w.covered
 	}
-	text := "Indicative only: " + strings.Join(parts, ", ") + "."
+	text += "."
 	if len(s.Never) > 0 {
 		var never []string
 		for _, n := range s.Never {
-			never = append(never, n.Label+" ("+n.Amount.English()+")")
+			never = append(never, w.one(n))
 		}
-		text += " On top, never covered by a contrat responsable: " + strings.Join(never, ", ") + "."
+		text += w.never + strings.Join(never, ", ") + "."
 	}
 	if !s.Verified {
-		text += " Usual rate, to be confirmed."
+		text += w.usual
 	}
 	return text
 }

@@ -156,12 +156,6 @@ func checkRule(name string, from, to Date, checked string, verified bool, text, 
 	return nil
 }
 
-// Rates returns what the AMO pays, to be shown with its sources.
-func (r *ShareRules) Rates() []AMORate { return slices.Clone(r.rates) }
-
-// Nevers returns what contrats responsables may not cover.
-func (r *ShareRules) Nevers() []Never { return slices.Clone(r.never) }
-
 func (r *ShareRules) rate(regime Regime, class int, at Date) (AMORate, bool) {
 	for _, a := range r.rates {
 		if a.Regime == regime && a.Class == class && inForce(a.From, a.To, at) {

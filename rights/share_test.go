@@ -294,7 +294,7 @@ func FuzzParseCents(f *testing.F) {
 func TestShareRules(t *testing.T) {
 	r := DefaultShareRules()
 	met := map[Regime]int{}
-	for _, a := range r.Rates() {
+	for _, a := range r.rates {
 		met[a.Regime]++
 	}
 	for _, regime := range Regimes() {
@@ -302,7 +302,7 @@ func TestShareRules(t *testing.T) {
 			t.Errorf("%s: %d rates", regime, met[regime])
 		}
 	}
-	if len(r.Nevers()) < 2 {
+	if len(r.never) < 2 {
 		t.Error("franchise and participation forfaitaire")
 	}
 	// Before their first day they are not named.

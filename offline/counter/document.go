@@ -40,7 +40,7 @@ type Document struct {
 	Notes      []string       `json:"notes,omitempty"` // footnotes (1), (2) … of the values
 	Payment    *PaymentPart   `json:"payment,omitempty"`
 	Words      WordsPart      `json:"words"`
-	Repair     string         `json:"repair,omitempty"` // what was undone of the scanner's typing, in French
+	Repair     string         `json:"repair,omitempty"` // what was undone of the scanner's typing, and what to change
 	Receipt    string         `json:"receipt,omitempty"`
 	Recorded   bool           `json:"recorded"` // false: nothing was written, and the answer is no proof
 	Unrecorded string         `json:"unrecorded,omitempty"`
@@ -105,7 +105,7 @@ type WordsPart struct {
 // Document writes the answer in a language.
 func (a Answer) Document(lang offline.Language) Document {
 	d := Document{Schema: Schema, Status: a.Status, Reason: a.Reason, Detail: a.Detail, Misread: misread(a.Misread), Care: a.Care.String(),
-		Domain: a.Domain, Person: a.Person, Since: a.Since.String(), Mode: Mode, Words: WordsPart(a.Words(lang)), Repair: a.Repair.Advice(),
+		Domain: a.Domain, Person: a.Person, Since: a.Since.String(), Mode: Mode, Words: WordsPart(a.Words(lang)), Repair: advice(a.Repair, lang),
 		Receipt: string(a.Receipt), Recorded: a.Receipt != "", Checked: stamp(a.at)}
 	if a.Unrecorded != nil {
 		d.Unrecorded = unrecorded(a.Unrecorded, lang)
@@ -201,6 +201,13 @@ func misread(err error) string {
 		return "not_code"
 	}
 	return "incomplete"
+}
+
+func advice(how scan.Repair, lang offline.Language) string {
+	if lang == offline.English {
+		return how.AdviceEnglish()
+	}
+	return how.Advice()
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"sceau/offline/counter"
 	"sceau/offline/scan"
@@ -23,6 +24,7 @@ type scanBody struct {
 	Domain  string       `json:"domain"`
 	Care    string       `json:"care"`
 	Person  int          `json:"person"`
+	Fresh   bool         `json:"fresh"` // the screen was cleared: no half of an earlier scan belongs to this one
 }
 
 // scanned is the answer: the document, and what binds it to the scan.
@@ -85,7 +87,7 @@ func (s *Server) scan(w http.ResponseWriter, r *http.Request, v *visit) error {
 	defer func() { <-s.scans }()
 	settings := s.wishes.get()
 	q.Scan, q.Learnt, q.Domains = scan.Typed{Text: b.Typed, Presses: b.Presses}, settings.Learnt, settings.Domains()
-	code, how, misread := v.session.joiner.add(q.Scan, settings.Learnt, s)
+	code, how, misread := v.session.joiner.add(q.Scan, b.Fresh, settings.Learnt, s.o.Now())
 	out := scanned{ID: b.ID}
 	if misread == nil {
 		q.Scan = scan.Typed{Text: code}
@@ -111,11 +113,14 @@ func (s *Server) noted(a counter.Answer) {
 	}
 }
 
-func (j *joiner) add(t scan.Typed, learnt *scan.Map, s *Server) (string, scan.Repair, error) {
+func (j *joiner) add(t scan.Typed, fresh bool, learnt *scan.Map, at time.Time) (string, scan.Repair, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if fresh {
+		j.j.Forget()
+	}
 	j.j.Learnt = learnt
-	return j.j.Add(t, s.o.Now())
+	return j.j.Add(t, at)
 }
 
 // apart reads each of several codes that came as one scan.

@@ -15,7 +15,7 @@ import (
 
 // Bounds of bodies, in bytes.
 const (
-	maxScanBody    = 64 << 10
+	maxScanBody    = 512 << 10 // the longest burst, each of its keys with its name
 	maxSmallBody   = 16 << 10
 	maxPictureBody = 32 << 20
 	maxBundleBody  = 64 << 20

@@ -64,6 +64,23 @@ func TestHalvesAndPairs(t *testing.T) {
 	if got.Status == offline.Valid || len(got.Codes) != 2 || got.Codes[0] != s.good || got.Codes[1] != s.forged[0] {
 		t.Errorf("two in one: %s, %d codes", got.Status, len(got.Codes))
 	}
+	// A cleared screen forgets the half of the card before.
+	got = scanned{}
+	s.post("scan", scanOf(6, s.good[:half]))
+	s.post("scan", strings.Replace(scanOf(7, s.good[half:]), "{", `{"fresh":true,`, 1)).json(t, &got)
+	if got.Status == offline.Valid {
+		t.Error("a half scan outlives a cleared screen")
+	}
+	// The longest burst that the page keeps, with every key's name, is judged and not refused for its length.
+	var keys []string
+	for range scan.MaxPresses {
+		keys = append(keys, `{"code":"NumpadDecimal","shift":false}`)
+	}
+	got = scanned{}
+	a := s.post("scan", `{"id":8,"typed":"`+strings.Repeat("é", scan.MaxPresses)+`","presses":[`+strings.Join(keys, ",")+`]}`)
+	if a.json(t, &got); a.status != 200 || got.Status != offline.Unknown || got.ID != 8 {
+		t.Errorf("%d keys: %d %.200s", scan.MaxPresses, a.status, a.body)
+	}
 	// Another session's halves are another scanner's.
 	got = scanned{}
 	s.post("scan", scanOf(4, s.good[:half]))
@@ -105,6 +122,19 @@ func TestEveryScanErrorSaysNotVerified(t *testing.T) {
 type thrower struct{}
 
 func (thrower) Ask(context.Context, counter.Question) counter.Answer { panic("LEFÈVRE Anne 0012284") }
+
+// Whoever stands at the counter has no terminal: advice names screens and buttons.
+func TestAdviceNamesNoCommand(t *testing.T) {
+	for _, k := range []*known{errBody, errLong, errMedia, errInside, errBusy, errSettings, errNoCode, errNotPicture, errPictureLarge, errPictureSlow, errReader, errSeveral,
+		errBundleGone, errNumber, errNoReceipt, errFilter, errNotCalibration, errAmbiguous, errAmount, errGeneral, errCanceled} {
+		for _, lang := range []offline.Language{offline.French, offline.English} {
+			said := k.trouble(lang)
+			if text := said.What + said.Todo; strings.Contains(text, "fsck") || strings.Contains(text, " --") || strings.Contains(text, "comptoir ") && !strings.Contains(text, "le comptoir") || strings.Contains(text, "reçu") && k == errNumber {
+				t.Errorf("%s: %q", k.code, text)
+			}
+		}
+	}
+}
 
 func TestPanicElsewhere(t *testing.T) {
 	s := newScene(t)

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -90,23 +91,27 @@ type calls struct {
 	key []byte
 
 	mu   sync.Mutex
-	seen map[string]bool
+	seen []string // newest last
 }
 
 func newCalls() *calls {
-	c := &calls{key: make([]byte, sha256.Size), seen: map[string]bool{}}
+	c := &calls{key: make([]byte, sha256.Size)}
 	rand.Read(c.key) // never fails
 	return c
 }
 
-// fresh says whether a nonce comes for the first time. When too many were seen, it says no: a desk is called some times a day.
+// fresh says whether a nonce comes for the first time among the last of them: a desk is called some times a day, and what a
+// replay brings about is a window that comes to the front.
 func (c *calls) fresh(nonce string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seen[nonce] || len(c.seen) >= maxCalls {
+	if slices.Contains(c.seen, nonce) {
 		return false
 	}
-	c.seen[nonce] = true
+	if len(c.seen) == maxCalls {
+		c.seen = c.seen[1:]
+	}
+	c.seen = append(c.seen, nonce)
 	return true
 }
 

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"sceau/card/pdf"
 	"sceau/offline"
 	"sceau/offline/receipt"
 	"sceau/rights"
@@ -146,7 +145,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, ext, media strin
 	}
 	s.patient(w)
 	w.Header().Set("Content-Type", media)
-	w.Header().Set("Content-Disposition", `attachment; filename="journal-`+s.o.Now().Format("2006-01-02")+`.`+ext+`"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="journal-`+rights.DateAt(s.o.Now()).String()+`.`+ext+`"`)
 	all := func(yield func(receipt.Record, error) bool) {
 		err := s.o.Memory.Each(r.Context(), q, func(one receipt.Record) error {
 			if !yield(one, nil) {
@@ -203,9 +202,7 @@ func (s *Server) record(ctx context.Context, number string) (receipt.Record, err
 	return all[0], nil
 }
 
-var tones = map[offline.Status]pdf.Tone{offline.Valid: pdf.ToneOpen, offline.Reserve: pdf.ToneReserve, offline.Refused: pdf.ToneRefused}
-
-// receiptPDF draws receipt/NUMBER.pdf, to show, or with ?download=1 to keep.
+// receiptPDF draws receipt/NUMBER.pdf, to print, or with ?download=1 to keep.
 func (s *Server) receiptPDF(w http.ResponseWriter, r *http.Request, v *visit) error {
 	name, ok := strings.CutSuffix(v.rest, ".pdf")
 	if !ok {
@@ -216,14 +213,8 @@ func (s *Server) receiptPDF(w http.ResponseWriter, r *http.Request, v *visit) er
 		return err
 	}
 	settings := s.wishes.get()
-	said := one.Receipt.Verdict().Words(v.lang)
-	page := pdf.Attestation{Language: string(v.lang), Title: receipt.Title(v.lang, one), Word: said.Headline, Tone: tones[one.Receipt.Status], Meaning: said.Meaning,
-		Small: receipt.SmallPrint(v.lang)}
-	for _, row := range receipt.Lines(v.lang, one, "", receipt.Counter{Name: settings.Name, FINESS: settings.FINESS}) {
-		page.Rows = append(page.Rows, pdf.AttestationRow(row))
-	}
 	var b strings.Builder
-	if err := pdf.Attest(&b, page); err != nil {
+	if err := receipt.WritePDF(&b, v.lang, one, receipt.Counter{Name: settings.Name, FINESS: settings.FINESS}); err != nil {
 		return err
 	}
 	place := "inline"
@@ -231,7 +222,7 @@ func (s *Server) receiptPDF(w http.ResponseWriter, r *http.Request, v *visit) er
 		place = "attachment"
 	}
 	w.Header().Set("Content-Type", "application/pdf")
-	w.Header().Set("Content-Disposition", place+`; filename="recu-`+string(one.Number)+`.pdf"`)
+	w.Header().Set("Content-Disposition", place+`; filename="attestation-`+string(one.Number)+`.pdf"`)
 	w.WriteHeader(http.StatusOK)
 	_, err = w.Write([]byte(b.String()))
 	return gone(err)

@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"sceau/offline"
 )
 
 func TestJournalRoutes(t *testing.T) {
@@ -88,6 +91,19 @@ func TestJournalRoutes(t *testing.T) {
 			t.Errorf("receipt %s: %d", name, a.status)
 		}
 	}
+	if got := s.get("receipt/K7QF-1-M3TZ.pdf?download=1").header.Get("Content-Disposition"); got != `attachment; filename="attestation-K7QF-1-M3TZ.pdf"` {
+		t.Errorf("kept as %s", got)
+	}
+	// Half past midnight in Paris is the next day, wherever the computer thinks it is.
+	late := newScene(t, func(o *Options) { o.Now = func() time.Time { return time.Date(2027, 3, 2, 23, 30, 0, 0, time.UTC) } })
+	if got := late.get("journal.csv").header.Get("Content-Disposition"); !strings.Contains(got, "journal-2027-03-03.csv") {
+		t.Errorf("exported as %s", got)
+	}
+	for status := range map[offline.Status]bool{offline.Valid: true, offline.Reserve: true, offline.Refused: true, offline.Unknown: true} {
+		if _, ok := tones[status]; !ok {
+			t.Errorf("%s has no tone", status)
+		}
+	}
 	s.book.err = errors.New("LEFÈVRE")
 	for _, name := range []string{"journal", "journal.csv", "receipt/K7QF-1-M3TZ.pdf"} {
 		if a := s.get(name); a.status != 500 || bytes.Contains(a.body, []byte("LEF")) {
@@ -150,12 +166,43 @@ func TestShare(t *testing.T) {
 	var got shares
 	a := s.post("share", `{"spent":"25,00","base":"25,00","amo":65,"guarantee":"100%","regime":"general"}`)
 	a.json(t, &got)
-	if got.AMO != "16,25\u00a0€" || got.AMC != "8,75\u00a0€" || got.Rest != "0,00\u00a0€" || !strings.HasPrefix(got.Words, "Indicatif") {
+	if got.AMO != "16,25\u00a0€" || got.AMC != "8,75\u00a0€" || got.Rest != "" || got.Covered != "pris en charge à 100\u00a0% de la base de remboursement, hors franchises et participations" || bytes.Contains(a.body, []byte("0,00")) || !strings.HasPrefix(got.Words, "Indicatif") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	s.post("share?lang=en", `{"spent":"30","base":"25,00","amo":100,"guarantee":"100%","regime":"general"}`).json(t, &got)
+	got = shares{}
+	s.post("share?lang=en", `{"spent":"30","base":"25,00","amo":65,"guarantee":"100%","regime":"ald","care":"2027-02-10"}`).json(t, &got)
 	if !strings.Contains(got.AMO, "25.00") || strings.Contains(got.Words, "Indicatif") {
 		t.Errorf("ALD, in English: %+v", got)
+	}
+	if got.Rate != 100 || got.Rest != "€5.00" || got.Covered != "" {
+		t.Errorf("ALD, a rest in English: %+v", got)
+	}
+	// The regime says what the AMO pays; the product's own rate still chooses among the card's three values.
+	for class, rest := range map[string]string{"65": "", "30": "25,00\u00a0€", "15": "25,00\u00a0€"} {
+		got = shares{}
+		s.post("share", `{"spent":"50","base":"25","amo":`+class+`,"guarantee":"200/100/100","regime":"ald"}`).json(t, &got)
+		if got.AMO != "25,00\u00a0€" || got.Rest != rest {
+			t.Errorf("ALD, class %s: %+v", class, got)
+		}
+	}
+	got = shares{}
+	s.post("share?lang=en", `{"spent":"10","base":"25","amo":65,"guarantee":"TM","regime":"general"}`).json(t, &got)
+	if got.Rest != "" || !strings.Contains(got.Covered, "below the reimbursement base") {
+		t.Errorf("less than the base: %+v", got)
+	}
+	if s.post("share", `{"spent":"0","base":"25","amo":65,"guarantee":"TM","regime":"general"}`).json(t, &got); got.Rest != "" {
+		t.Errorf("nothing spent: %+v", got)
+	}
+	for code, body := range map[string]string{"share_class": `{"spent":"25","base":"25","amo":100,"guarantee":"100%","regime":"general"}`,
+		"share_needs_pec": `{"spent":"25","base":"25","amo":65,"guarantee":"PEC","regime":"general"}`, "share_regime": `{"spent":"25","base":"25","amo":65,"guarantee":"TM","regime":"mars"}`,
+		"amount_format": `{"spent":"x","base":"25","amo":65,"guarantee":"TM","regime":"general"}`, "amount_range": `{"spent":"99999999","base":"25","amo":65,"guarantee":"TM","regime":"general"}`,
+		"guarantee_format": `{"spent":"25","base":"25","amo":65,"guarantee":"<b>","regime":"general"}`, "guarantee_range": `{"spent":"25","base":"25","amo":65,"guarantee":"99999%","regime":"general"}`} {
+		var en, fr failure
+		s.post("share?lang=en", body).json(t, &en)
+		s.post("share", body).json(t, &fr)
+		if en.Error.Code != code || fr.Error.Code != code || en.Error.What == errAmount.en.what || en.Error.What == fr.Error.What || en.Error.Todo == "" {
+			t.Errorf("%s: %+v, %+v", code, en.Error, fr.Error)
+		}
 	}
 	for body, code := range map[string]string{`{"spent":"1e9","base":"25","amo":65,"guarantee":"100%","regime":"general"}`: "amount_format", `{"spent":"25","base":"-1","amo":65,"guarantee":"100%","regime":"general"}`: "amount_format",
 		`{"spent":"25","base":"25","amo":64,"guarantee":"100%","regime":"general"}`: "share_class", `{"spent":"25","base":"25","amo":65,"guarantee":"PEC","regime":"general"}`: "share_needs_pec",

@@ -59,7 +59,6 @@ func (s *Server) table() []route {
 	return []route{
 		{get, launch, "", "open/", asDocument, s.open},
 		{get, people, "", "", asDocument, s.page("desk.html")},
-		{get, people, "panne", "", asDocument, s.page("panne.html")},
 		{get, people, "", "web/", asPart, s.static},
 
 		{post, people, "scan", "", nil, s.scan},
@@ -96,7 +95,11 @@ func (s *Server) table() []route {
 }
 
 // open turns a one-time code into a session.
-func (s *Server) open(w http.ResponseWriter, _ *http.Request, v *visit) error {
+func (s *Server) open(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if foreign(r.RemoteAddr, s.host) {
+		s.o.Log.Warn("another user of this computer tried to open the desk")
+		return errOutside
+	}
 	secret, ok := s.launches.open(v.rest)
 	if !ok {
 		return errOutside

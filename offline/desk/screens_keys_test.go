@@ -88,7 +88,7 @@ func testTabReachesEverything(t *testing.T, browser *tab) {
 	b.open("")
 	s.verdicts(document(offline.French, offline.OK, nil))
 	steps := 0
-	for _, at := range []string{"verify", "verdict", "share", "journal", "lists", "settings", "first"} {
+	for _, at := range []string{"verify", "verdict", "share", "journal", "lists", "settings", "panne", "first"} {
 		if at == "verdict" {
 			b.scan()
 		} else {
@@ -205,7 +205,7 @@ func testVerdictByKeyboard(t *testing.T, browser *tab) {
 	})
 	b := browser.at(t, s)
 	b.open("")
-	eval[any](b, `globalThis.opened = []; addEventListener('click', (e) => { const a = e.target.closest('a[target]'); if (a) { e.preventDefault(); opened.push(a.getAttribute('href')); } }, true);
+	eval[any](b, `globalThis.opened = []; addEventListener('click', (e) => { const a = e.target.closest('a[download], a[target]'); if (a) { e.preventDefault(); opened.push(a.getAttribute('href')); } }, true);
   navigator.clipboard.writeText = (text) => { globalThis.taken = text; return Promise.resolve(); }; 1`)
 	b.burst("TP1ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 	b.until("document.querySelector('#headline')?.textContent === 'DROITS OUVERTS'")
@@ -221,7 +221,7 @@ func testVerdictByKeyboard(t *testing.T, browser *tab) {
 		t.Errorf("copied %q, not %q", got, want)
 	}
 	b.press("F8", "F8", 119, 0)
-	b.until("opened.length === 1 && opened[0].startsWith('receipt/K7QF-1042-M3TZ.pdf')")
+	b.until("opened.length === 1 && opened[0].startsWith('receipt/K7QF-1042-M3TZ.pdf?download=1')")
 	b.press("s", "KeyS", 83, 1)
 	b.until("document.activeElement.id === 'care'")
 	eval[any](b, `(() => { const c = document.querySelector('#care'); c.value = '2026-02-10'; c.dispatchEvent(new Event('change', {bubbles: true})); return 1; })()`)
@@ -232,7 +232,7 @@ func testVerdictByKeyboard(t *testing.T, browser *tab) {
 	if !eval[bool](b, "document.querySelector('#other-day').checkVisibility() && document.querySelector('#other-day strong').textContent.includes('10/02/2026')") {
 		t.Error("a date of care that isn't today isn't shown large")
 	}
-	for key, screen := range map[string]string{"&": "verify", "3": "journal", "'": "lists", "(": "settings"} {
+	for key, screen := range map[string]string{"&": "verify", "3": "journal", "'": "lists", "(": "settings", "6": "panne"} {
 		b.press(key, "", int64(key[0]), 1)
 		b.until("!document.querySelector('#" + screen + "').hidden")
 	}

@@ -129,8 +129,8 @@ func (s *stand) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case fn != nil:
 		fn(w, body.Bytes())
-	case name == "" || name == "panne":
-		s.page(w, r, map[string]string{"": "desk.html", "panne": "panne.html"}[name])
+	case name == "":
+		s.page(w, r, "desk.html")
 	case strings.HasPrefix(name, "web/"):
 		w.Header().Set("Content-Type", standTypes[filepath.Ext(name)])
 		http.ServeFile(w, r, filepath.FromSlash(name))

@@ -50,20 +50,20 @@ var (
 		words{"this file holds several cards", "send one card at a time"}}
 	errBundleGone = &known{http.StatusGone, "bundle_gone", words{"le fichier déposé n’est plus là", "déposer le fichier de nouveau"},
 		words{"the dropped file is gone", "drop the file again"}}
-	errNumber = &known{http.StatusUnprocessableEntity, "receipt_number", words{"ce n’est pas un numéro de reçu", "le recopier tel qu’il est imprimé, par exemple K7QF-1042-M3TZ"},
+	errNumber = &known{http.StatusUnprocessableEntity, "receipt_number", words{"ce n’est pas un numéro de preuve", "le recopier tel qu’il est imprimé, par exemple K7QF-1042-M3TZ"},
 		words{"this is not a receipt number", "copy it as it is printed, for example K7QF-1042-M3TZ"}}
 	errNoReceipt = &known{http.StatusNotFound, "no_receipt", words{"aucune vérification de ce poste ne porte ce numéro", "vérifier le numéro, ou chercher sur le poste qui a fait la vérification"},
 		words{"no check of this counter has this number", "check the number, or search on the computer that made the check"}}
 	errFilter = &known{http.StatusUnprocessableEntity, "filter", words{"un critère de recherche n’est pas valable", "écrire les dates AAAA-MM-JJ"},
 		words{"a search criterion is not valid", "write dates YYYY-MM-DD"}}
-	errNotCalibration = &known{http.StatusUnprocessableEntity, "not_calibration", words{"ce n’est pas le code de réglage, ou il est incomplet", "scanner le code de réglage affiché, en entier et sans toucher au clavier"},
+	errNotCalibration = &known{http.StatusUnprocessableEntity, "not_calibration", words{"ce n’est pas le code d’étalonnage, ou il est incomplet", "scanner le code d’étalonnage affiché, en entier et sans toucher au clavier"},
 		words{"this is not the calibration code, or it is incomplete", "scan the whole calibration code shown, without touching the keyboard"}}
 	errAmbiguous = &known{http.StatusUnprocessableEntity, "ambiguous", words{"ce clavier écrit plusieurs caractères de la même façon", "régler la douchette sur la même disposition que l’ordinateur, ou l’utiliser en mode série (USB-COM)"},
 		words{"this keyboard types several characters alike", "set the scanner to the computer's layout, or use its serial mode (USB-COM)"}}
 	errAmount = &known{http.StatusUnprocessableEntity, "amount", words{"ce montant, ce taux ou cette garantie n’est pas valable", "écrire les montants comme 25,00 et choisir le taux et la garantie proposés"},
 		words{"this amount, rate or guarantee is not valid", "write amounts like 25,00 and choose a rate and guarantee offered"}}
-	errGeneral = &known{http.StatusInternalServerError, "failed", words{"cela n’a pas abouti", "recommencer ; si cela continue, lancer « comptoir fsck »"},
-		words{"this did not work", "try again; if it happens again, run “comptoir fsck”"}}
+	errGeneral = &known{http.StatusInternalServerError, "failed", words{"cela n’a pas abouti", "recommencer ; si cela continue, fermer puis rouvrir le comptoir et suivre l’écran « En cas de panne »"},
+		words{"this did not work", "try again; if it happens again, close the desk, open it anew and follow the “Outage” screen"}}
 	errCanceled = &known{http.StatusServiceUnavailable, "canceled", words{"interrompu", "recommencer"}, words{"interrupted", "try again"}}
 )
 

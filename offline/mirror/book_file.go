@@ -67,7 +67,7 @@ const (
 // openBook opens the journal for writing, and first makes or repairs it where that is needed.
 func openBook(dir string, at time.Time) (*bookFile, Notice, error) {
 	var notice Notice
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeFolder(dir); err != nil {
 		return nil, notice, err
 	}
 	for try := 0; ; try++ {

@@ -100,7 +100,7 @@ func notWritable(err error) bool {
 
 // Create opens a counter folder to sync into it, and makes it first where it does not exist.
 func Create(dir string) (*Mirror, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeFolder(dir); err != nil {
 		return nil, err
 	}
 	name := filepath.Join(dir, FileName)

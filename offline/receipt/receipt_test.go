@@ -231,7 +231,7 @@ func TestLines(t *testing.T) {
 	}
 	// The words of the screen win; without name and FINESS there is no row for them; an unknown language is French.
 	rows := Lines("de", recordOf(t, good(), time.Unix(1803978271, 0)), "DROITS OUVERTS À L’ÉCRAN", Counter{})
-	if rows[0].Label != "Numéro de vérification" || rows[1].Label != "Vérification faite le" || !strings.HasPrefix(rows[4].Value, "DROITS OUVERTS À L’ÉCRAN (") {
+	if rows[0].Label != "Numéro de preuve" || rows[1].Label != "Vérification faite le" || !strings.HasPrefix(rows[4].Value, "DROITS OUVERTS À L’ÉCRAN (") {
 		t.Errorf("%q", rows)
 	}
 	// The hour that comes twice.

@@ -43,7 +43,7 @@ var books = map[offline.Language]phrases{
 	offline.French: {
 		title:       "Attestation de vérification hors ligne",
 		titleOnline: "Attestation de vérification en ligne",
-		number:      "Numéro de vérification", counter: "Établissement", at: "Vérification faite le", care: "Date des soins", domain: "Domaine",
+		number:      "Numéro de preuve", counter: "Établissement", at: "Vérification faite le", care: "Date des soins", domain: "Domaine",
 		person: "Bénéficiaire", verdict: "Réponse", card: "Carte", key: "Clé de signature", list: "Liste consultée", policy: "Politique de l’organisme",
 		pay: "Engagement de paiement", mode: "Mode", device: "Poste", imprint: "Empreinte de l’entrée",
 		paris: " (heure de Paris)", none: "non précisée", alone: "carte seule, sans domaine", place: "n° ", household: "tous ceux de la carte",
@@ -65,7 +65,7 @@ var books = map[offline.Language]phrases{
 	offline.English: {
 		title:       "Certificate of an offline check",
 		titleOnline: "Certificate of an online check",
-		number:      "Check number", counter: "Counter", at: "Checked on", care: "Date of care", domain: "Domain",
+		number:      "Receipt number", counter: "Counter", at: "Checked on", care: "Date of care", domain: "Domain",
 		person: "Beneficiary", verdict: "Answer", card: "Card", key: "Signing key", list: "List consulted", policy: "Insurer's policy",
 		pay: "Payment promise", mode: "Mode", device: "Device", imprint: "Hash of the entry",
 		paris: " (Paris time)", none: "not given", alone: "the card alone, no domain", place: "no. ", household: "everybody on the card",

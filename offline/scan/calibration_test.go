@@ -129,7 +129,7 @@ func again(t *rapid.T, m *Map) *Map {
 		t.Fatal(err)
 	}
 	var back *Map
-	if err := json.Unmarshal(b, &back); err != nil || !back.Equal(m) {
+	if err := json.Unmarshal(b, &back); err != nil || !alike(back, m) {
 		t.Fatalf("%s: %v", b, err)
 	}
 	return back
@@ -209,7 +209,7 @@ func TestLearnMuchDamage(t *testing.T) {
 		switch {
 		case err != nil:
 			refused++
-		case !m.Equal(want):
+		case !alike(m, want):
 			t.Fatal("another map")
 		default:
 			right++
@@ -257,7 +257,7 @@ func TestLearnDead(t *testing.T) {
 			t.Errorf("swallowed after %q: learnt", s)
 		}
 	}
-	if text, how, err := Read(Typed{Text: code.Text}, nil); err == nil || text != "" || !how.None() {
+	if text, how, err := Read(Typed{Text: code.Text}, nil); err == nil || text != "" || how != (Repair{}) {
 		t.Error("a strange layout is known after all")
 	}
 }
@@ -363,4 +363,9 @@ func TestWrongMap(t *testing.T) {
 			t.Errorf("%s on %s: %v", f.name, h.name, err)
 		}
 	})
+}
+
+// alike says that two maps lead to the same symbols.
+func alike(a, b *Map) bool {
+	return slices.Equal(a.arrives, b.arrives) && slices.Equal(a.codes, b.codes)
 }

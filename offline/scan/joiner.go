@@ -6,26 +6,22 @@ import "time"
 
 // Joiner reads bursts in the order in which they came, and puts incomplete ones together. The zero value is ready; it isn't safe for several goroutines.
 type Joiner struct {
-	Within time.Duration // how long after its end a burst may go on; 3 s when 0
-	Learnt *Map          // for Read
+	Learnt *Map // for Read
 
 	held []Typed // incomplete, oldest first
 	last time.Time
 }
 
 const (
-	within  = 3 * time.Second
+	within  = 3 * time.Second // how long after its end a burst may go on
 	maxHeld = 3
 )
 
 // Add reads one burst that ended at the given time. When it isn't whole by itself, it is tried as the end of the bursts before it, the shortest reach
-// first; a code that comes out has how.Joined set. Whatever comes out passed the checksum, so halves of two cards give none. The errors are Read's.
+// first; a code that comes out has how.Joined set. A code text passed its checksum, so halves of two cards give none; a bare compact JWS has no
+// checksum, and only its signature can tell. The errors are Read's.
 func (j *Joiner) Add(t Typed, at time.Time) (text string, how Repair, err error) {
-	reach := j.Within
-	if reach == 0 {
-		reach = within
-	}
-	if gap := at.Sub(j.last); gap < 0 || gap > reach {
+	if gap := at.Sub(j.last); gap < 0 || gap > within {
 		j.held = nil
 	}
 	j.last = at

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -161,12 +160,4 @@ func (m *Map) UnmarshalJSON(b []byte) error {
 	}
 	*m = *learnt
 	return nil
-}
-
-// Equal says that two maps lead to the same symbols.
-func (m *Map) Equal(o *Map) bool {
-	if m == nil || o == nil {
-		return m == o
-	}
-	return string(m.arrives) == string(o.arrives) && strings.Join(m.codes, " ") == strings.Join(o.codes, " ")
 }

@@ -169,7 +169,7 @@ func TestKeysNegative(t *testing.T) {
 		"a character apart":    {Typed{Presses: slices.Concat(pa[:100], noise("Semicolon"), pa[100:])}, ErrIncomplete},
 	} {
 		text, how, err := Read(c.in, nil)
-		if !errors.Is(err, c.want) || text != "" || !how.None() {
+		if !errors.Is(err, c.want) || text != "" || how != (Repair{}) {
 			t.Errorf("%s: %q, %+v, %v, want %v", name, text, how, err, c.want)
 		}
 	}
@@ -288,7 +288,7 @@ func TestJoiner(t *testing.T) {
 		part := func(from, to int) Typed { return Typed{string(text[from:to]), whole.Presses[from:to]} }
 		for i := 1; i < len(a); i++ {
 			var j Joiner
-			if got, how, err := j.Add(part(0, i), noon); err == nil || got != "" || !how.None() {
+			if got, how, err := j.Add(part(0, i), noon); err == nil || got != "" || how != (Repair{}) {
 				t.Fatalf("first %d: %q", i, got)
 			}
 			got, how, err := j.Add(part(i, len(a)), noon.Add(400*time.Millisecond))

@@ -36,27 +36,6 @@ type Repair struct {
 	Joined   bool   // put together from bursts that were incomplete each (Joiner)
 }
 
-// None says that nothing had to be undone.
-func (r Repair) None() bool { return r == Repair{} }
-
-// Advice returns what to tell the person at the counter, in French, or "" when nothing needs to change there.
-func (r Repair) Advice() string {
-	var parts []string
-	switch {
-	case r.Keys:
-		parts = append(parts, "douchette réglée en "+r.Scanner+" sur un poste d'une autre disposition : régler la douchette sur la disposition du poste, ou l'étalonner")
-	case r.Layout != "":
-		parts = append(parts, "douchette réglée en "+r.Scanner+" sur un poste "+r.Host+" : régler la douchette sur la disposition du poste")
-	}
-	if r.CapsLock {
-		parts = append(parts, "majuscules et minuscules inversées : désactiver Verr. Maj.")
-	}
-	if r.Repeated {
-		parts = append(parts, "code lu deux fois de suite")
-	}
-	return strings.Join(parts, " ; ")
-}
-
 // Undo returns the code text that was printed, from what one scan typed. A bare compact JWS comes back as it is, blanks around it dropped.
 // The text carries the prefix and the checksum of a code text; that it is a card is card.Parse's business. Errors: ErrEmpty, ErrIncomplete,
 // ErrNotCode, ErrMerged; none of them says anything about the card.

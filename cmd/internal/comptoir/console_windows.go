@@ -52,7 +52,7 @@ func allowFront(pid int) {
 	}
 }
 
-// private can't be told from the mode on Windows: the folder lies in the user's profile, whose access list keeps others out.
+// private can’t be told from the mode on Windows: the folder’s access list keeps others out (mirror.MakeFolder).
 func private(fs.FileInfo) bool { return true }
 
 var endSignals = []os.Signal{os.Interrupt, syscall.SIGTERM} // SIGTERM: the console closes, the session ends

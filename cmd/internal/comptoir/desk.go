@@ -20,6 +20,7 @@ import (
 	"sceau/cmd/internal/ui"
 	"sceau/offline"
 	"sceau/offline/desk"
+	"sceau/offline/mirror"
 )
 
 type deskFlags struct {
@@ -30,8 +31,8 @@ type deskFlags struct {
 
 func (f *deskFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noWindow, "no-window", false, "n’ouvre pas de fenêtre et affiche l’adresse, qui ne sert qu’une fois")
-	c.Flags().IntVar(&f.port, "port", 0, "port souhaité sur 127.0.0.1 ; celui des réglages, ou un port libre par défaut")
-	c.Flags().StringVar(&f.lang, "lang", "", "langue de la page : fr ou en ; celle des réglages par défaut")
+	c.Flags().IntVar(&f.port, "port", 0, "`PORT`port souhaité sur 127.0.0.1 ; celui des réglages, ou un port libre par défaut")
+	c.Flags().StringVar(&f.lang, "lang", "", "`LANGUE`langue de la page : fr ou en ; celle des réglages par défaut")
 }
 
 // stopTime is granted to answers under way when the program is told to end.
@@ -61,7 +62,7 @@ func (f deskFlags) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), endSignals...)
 	defer stop()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := mirror.MakeFolder(dir); err != nil {
 		return inFrench(dir, err)
 	}
 	first, release, err := claim(ctx, dir)

@@ -20,6 +20,7 @@ import (
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
 	"sceau/offline"
+	"sceau/offline/counter"
 	"sceau/offline/mirror"
 	"sceau/offline/receipt"
 	"sceau/signing/journal"
@@ -45,10 +46,10 @@ type searchFlags struct {
 }
 
 func (f *searchFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.from, "from", "", "premier jour de vérification, AAAA-MM-JJ ou JJ/MM/AAAA")
-	c.Flags().StringVar(&f.to, "to", "", "dernier jour de vérification")
-	c.Flags().StringVar(&f.care, "care", "", "date des soins")
-	c.Flags().StringVar(&f.status, "status", "", "réponse : valid, reserve, refused ou unknown")
+	c.Flags().StringVar(&f.from, "from", "", "`DATE`premier jour de vérification, AAAA-MM-JJ ou JJ/MM/AAAA")
+	c.Flags().StringVar(&f.to, "to", "", "`DATE`dernier jour de vérification")
+	c.Flags().StringVar(&f.care, "care", "", "`DATE`date des soins")
+	c.Flags().StringVar(&f.status, "status", "", "`RÉPONSE`réponse : valid, reserve, refused ou unknown")
 }
 
 func (f *searchFlags) search() (q mirror.Search, err error) {
@@ -158,7 +159,7 @@ func newJournalShow() *cobra.Command {
 		Long: `Montre la vérification d’un numéro de preuve, tel qu’il est sur la facture ; la casse et les tirets n’importent pas.
 
     $ comptoir journal show ./counter k7qf 2 m3tz
-    Numéro de vérification : K7QF-2-M3TZ
+    Numéro de preuve : K7QF-2-M3TZ
     …`,
 		Args: ui.Args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -263,8 +264,8 @@ formule ; le JSON est un document de schéma sceau-journal-1.
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&format, "format", "csv", "csv ou json")
-	c.Flags().StringVar(&out, "out", "", "fichier ; la sortie standard par défaut")
+	c.Flags().StringVar(&format, "format", "csv", "`FORMAT`csv ou json")
+	c.Flags().StringVar(&out, "out", "", "`FICHIER`fichier ; la sortie standard par défaut")
 	return c
 }
 
@@ -355,22 +356,18 @@ chaque jour selon la durée de conservation des réglages.
 			if day == 0 {
 				return ui.WithHint(ui.Usage("jusqu’à quel jour ?"), "--before 2024-01-01")
 			}
-			if latest := clock.Now().AddDate(0, 0, -mirrorKeeps); day.Midnight().After(latest) {
-				return ui.Usage("--before %s : au moins %d jours sont gardés", before, mirrorKeeps)
+			if latest := clock.Now().AddDate(0, 0, -counter.MinRetention); day.Midnight().After(latest) {
+				return ui.Usage("--before %s : au moins %d jours sont gardés", before, counter.MinRetention)
 			}
 			return withBook(dir, func(b *mirror.Book) error {
 				n, err := b.Prune(c.Context(), day.Midnight())
-				if err != nil {
-					return inFrench(dir, err)
+				if err == nil || n > 0 {
+					fmt.Fprintln(c.OutOrStdout(), counted(n, "vérification retirée", "vérifications retirées"))
 				}
-				fmt.Fprintln(c.OutOrStdout(), counted(n, "vérification retirée", "vérifications retirées"))
-				return nil
+				return inFrenchOrNil(dir, err)
 			})
 		},
 	}
-	c.Flags().StringVar(&before, "before", "", "premier jour gardé, AAAA-MM-JJ ou JJ/MM/AAAA")
+	c.Flags().StringVar(&before, "before", "", "`DATE`premier jour gardé, AAAA-MM-JJ ou JJ/MM/AAAA")
 	return c
 }
-
-// mirrorKeeps is how many days nobody prunes: a claim comes back weeks after the care.
-const mirrorKeeps = 30

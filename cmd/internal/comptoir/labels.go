@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"sceau/offline"
+	"sceau/rights"
 )
 
 // labels are formats; their arguments are the same in both languages.
@@ -14,27 +15,35 @@ var labels = map[offline.Language]lines{
 		card: "carte %s de %s, soins du %s", compare: "à comparer avec la carte Vitale ou une pièce d’identité :",
 		list: "liste %d, révision %d, du %s (il y a %s), vérifiée hors ligne", payable: "payable avec cette liste jusqu’au %s",
 		ceiling: "part complémentaire payable jusqu’à %d €", todo: "à faire : %s", repaired: "lecture réparée : %s", receipt: "preuve n°\u00a0%s",
-		person: "%s %s, né(e) le %s", rang: ", rang %d", value: " : %s %s", without: " : %s non couvert à cette date", gone: " : non couvert(e) à cette date",
+		person: "%s %s, né(e) le %s", rang: ", rang %d", value: " : %s %s", written: " : inscrit sur la carte, %s %s", without: " : %s non couvert à cette date", gone: " : non couvert(e) à cette date",
 	},
 	offline.English: {
 		card: "card %s of %s, care of %s", compare: "to compare with the Vitale card or an identity paper:",
 		list: "list %d, revision %d, of %s (%s ago), checked offline", payable: "payable with this list until %s",
-		ceiling: "complementary share payable up to %d €", todo: "to do: %s", repaired: "reading repaired: %s", receipt: "check no.\u00a0%s",
-		person: "%s %s, born %s", rang: ", rank %d", value: ": %s %s", without: ": %s not covered on that day", gone: ": not covered on that day",
+		ceiling: "complementary share payable up to %d €", todo: "to do: %s", repaired: "reading repaired: %s", receipt: "receipt no.\u00a0%s",
+		person: "%s %s, born %s", rang: ", rank %d", value: ": %s %s", written: ": written on the card, %s %s", without: ": %s not covered on that day", gone: ": not covered on that day",
 	},
 }
 
 type lines struct {
 	card, compare, list, payable, ceiling, todo, repaired, receipt string
-	person, rang, value, without, gone                             string
+	person, rang, value, written, without, gone                    string
 }
 
-func (l lines) describe(p offline.Person, domain string) string {
+// describe is one beneficiary of a verdict. Under a refusal or an unknown nobody is covered, whatever the card has: that is then only
+// said to be written there. That the card does not cover a domain is said where it is the reason.
+func (l lines) describe(v offline.Verdict, p offline.Person) string {
+	domain := v.Domain
 	s := fmt.Sprintf(l.person, p.Person.Nom, p.Person.Prenom, p.Person.Birth.French())
 	if p.Person.Rang > 1 {
 		s += fmt.Sprintf(l.rang, p.Person.Rang)
 	}
+	open := v.Status == offline.Valid || v.Status == offline.Reserve
 	switch {
+	case !open && v.Reason != offline.NotCovered:
+		if value := p.Value.String(); domain != "" && value != "" && p.Value.Kind != rights.None {
+			s += fmt.Sprintf(l.written, domain, value)
+		}
 	case domain != "" && p.Covered:
 		s += fmt.Sprintf(l.value, domain, p.Value)
 	case domain != "":

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sceau/card/pdf"
 	"sceau/card/qr"
 	"sceau/cmd/internal/ui"
 	"sceau/offline"
@@ -50,7 +49,9 @@ func newReceipt() *cobra.Command {
 				m := newMemory(dir)
 				defer m.Close()
 				s := m.settings(c.Context())
-				if err := writeOut(out, func(w io.Writer) error { return attest(w, l, r, receipt.Counter{Name: s.Name, FINESS: s.FINESS}) }); err != nil {
+				if err := writeOut(out, func(w io.Writer) error {
+					return receipt.WritePDF(w, l, r, receipt.Counter{Name: s.Name, FINESS: s.FINESS})
+				}); err != nil {
 					return inFrench(out, err)
 				}
 				fmt.Fprintf(c.OutOrStdout(), "attestation écrite dans %s\n", out)
@@ -58,21 +59,9 @@ func newReceipt() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "fichier PDF à écrire")
-	c.Flags().StringVar(&lang, "lang", "fr", "langue : fr ou en")
+	c.Flags().StringVar(&out, "out", "", "`FICHIER`fichier PDF à écrire")
+	c.Flags().StringVar(&lang, "lang", "fr", "`LANGUE`langue : fr ou en")
 	return c
-}
-
-var tones = map[offline.Status]pdf.Tone{offline.Valid: pdf.ToneOpen, offline.Reserve: pdf.ToneReserve, offline.Refused: pdf.ToneRefused, offline.Unknown: pdf.ToneUnknown}
-
-func attest(w io.Writer, lang offline.Language, r mirror.Record, who receipt.Counter) error {
-	words := r.Receipt.Verdict().Words(lang)
-	a := pdf.Attestation{Language: string(lang), Title: receipt.Title(lang, r), Word: words.Headline, Tone: tones[r.Receipt.Status], Meaning: words.Meaning,
-		Small: receipt.SmallPrint(lang)}
-	for _, row := range receipt.Lines(lang, r, words.Headline, who) {
-		a.Rows = append(a.Rows, pdf.AttestationRow{Label: row.Label, Value: row.Value})
-	}
-	return pdf.Attest(w, a)
 }
 
 func newCalibrate() *cobra.Command {
@@ -102,7 +91,7 @@ de clavier qu’il ne connaît pas.
 			return nil
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "fichier .svg ou .png à écrire")
+	c.Flags().StringVar(&out, "out", "", "`FICHIER`fichier .svg ou .png à écrire")
 	return c
 }
 

@@ -40,7 +40,7 @@ func New() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return runDesk(c, f) },
 	}
 	f.add(root)
-	root.PersistentFlags().String(dirFlag, "", "dossier du comptoir ; COMPTOIR_DIR, ou celui de l’utilisateur par défaut")
+	root.PersistentFlags().String(dirFlag, "", "`DOSSIER`dossier du comptoir ; COMPTOIR_DIR, ou celui de l’utilisateur par défaut")
 	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch())
 	ui.SpeakFrench(root)
 	return root

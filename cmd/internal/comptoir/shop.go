@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"sceau/card"
 	"sceau/cmd/internal/clock"
 	"sceau/offline"
 	"sceau/offline/counter"
@@ -169,6 +170,7 @@ func (s shelf) Overview(ctx context.Context) ([]desk.Repository, error) {
 		defer release()
 	}
 	out := make([]desk.Repository, 0, len(repos))
+	own := s.memory.settings(ctx).Domains()
 	for _, r := range repos {
 		d := desk.Repository{Fingerprint: r.Fingerprint, Published: parseTime(r.Published), Expires: parseTime(r.Expires), Insurers: []desk.Insurer{}, Sources: []string{}}
 		for _, src := range r.Sources {
@@ -185,12 +187,12 @@ func (s shelf) Overview(ctx context.Context) ([]desk.Repository, error) {
 					one.Phones = append(one.Phones, phone)
 				}
 			}
-			limits := issuer.Insurer.Outage.Default
-			if d.Reserve == 0 || limits.ReserveHours < d.Reserve {
-				d.Reserve = limits.ReserveHours
+			reserve, refuse := strictest(issuer.Insurer.Outage, own)
+			if d.Reserve == 0 || reserve < d.Reserve {
+				d.Reserve = reserve
 			}
-			if d.Refuse == 0 || limits.RefuseHours < d.Refuse {
-				d.Refuse = limits.RefuseHours
+			if d.Refuse == 0 || refuse < d.Refuse {
+				d.Refuse = refuse
 			}
 			d.Insurers = append(d.Insurers, one)
 		}
@@ -199,12 +201,30 @@ func (s shelf) Overview(ctx context.Context) ([]desk.Repository, error) {
 	return out, nil
 }
 
+// strictest are the fewest hours that an insurer grants a list, among the domains that the counter invoices: what the desk shows may
+// warn before a verdict does, never after it.
+func strictest(o card.OutagePolicy, domains []string) (reserve, refuse int) {
+	if len(domains) == 0 {
+		return o.Default.ReserveHours, o.Default.RefuseHours
+	}
+	for i, d := range domains {
+		limits := o.For(d)
+		if i == 0 || limits.ReserveHours < reserve {
+			reserve = limits.ReserveHours
+		}
+		if i == 0 || limits.RefuseHours < refuse {
+			refuse = limits.RefuseHours
+		}
+	}
+	return reserve, refuse
+}
+
 func (s shelf) Forget(ctx context.Context, fingerprint string) error {
 	err := s.lists.change(func(m *mirror.Mirror) error { return m.Forget(ctx, fingerprint) })
 	if errors.Is(err, os.ErrNotExist) {
 		return mirror.ErrNotFollowed
 	}
-	s.sources.settingsChanged()
+	s.sources.keeper.Kick() // what a forgotten source failed with goes with it
 	return err
 }
 
@@ -258,6 +278,9 @@ func newReader(dir string) *optic.Reader {
 
 func explain(err error, lang offline.Language) desk.Trouble {
 	t := troubleOf(err)
+	if todo, ok := deskTodos[t.code]; ok {
+		t.todo = todo
+	}
 	if lang == offline.English {
 		t = inEnglish(t)
 	}

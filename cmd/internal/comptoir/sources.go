@@ -20,69 +20,34 @@ import (
 // sources implements desk.Sources.
 type sources struct {
 	*shop
-
-	mu     sync.Mutex
 	keeper *refresh.Keeper
-	every  time.Duration
-	again  chan struct{} // the period changed: the keeper is replaced
 }
 
 func newSources(s *shop) *sources {
-	src := &sources{shop: s, again: make(chan struct{}, 1)}
-	src.keeper = src.newKeeper(counter.DefaultSync * time.Minute)
+	src := &sources{shop: s}
+	src.keeper = &refresh.Keeper{Sync: src.sync, Sources: src.specs, Every: counter.DefaultSync * time.Minute, Now: clock.Now}
 	return src
 }
 
-func (s *sources) newKeeper(every time.Duration) *refresh.Keeper {
-	s.every = every
-	return &refresh.Keeper{Sync: s.sync, Sources: s.specs, Every: every, Now: clock.Now}
-}
-
-func (s *sources) current() *refresh.Keeper {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.keeper
-}
-
-// run keeps the lists fresh until ctx ends.
+// run keeps the lists fresh until ctx ends. It is called once.
 func (s *sources) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		every := time.Duration(s.memory.settings(ctx).SyncEvery) * time.Minute
-		s.mu.Lock()
-		if s.every != every {
-			s.keeper = s.newKeeper(every)
-		}
-		k := s.keeper
-		s.mu.Unlock()
-		turn, stop := context.WithCancel(ctx)
-		var both sync.WaitGroup
-		both.Go(func() {
-			if err := k.Run(turn); err != nil {
-				s.log.Warn("a synchronisation was left behind")
-			}
-			stop()
-		})
-		both.Go(func() { s.tell(turn, k) })
-		select {
-		case <-turn.Done():
-		case <-s.again:
-		}
-		stop()
-		both.Wait()
-		s.mu.Lock()
-		s.keeper, s.every = s.newKeeper(every), every // Run is called once
-		s.mu.Unlock()
+	s.settingsChanged()
+	var telling sync.WaitGroup
+	telling.Go(func() { s.tell(ctx) })
+	if err := s.keeper.Run(ctx); err != nil {
+		s.log.Warn("a synchronisation was left behind")
 	}
+	telling.Wait()
 }
 
 // settled keeps the page from being told of each file.
 const settled = 200 * time.Millisecond
 
 // tell tells the page what changed, and the log what failed.
-func (s *sources) tell(ctx context.Context, k *refresh.Keeper) {
+func (s *sources) tell(ctx context.Context) {
 	last := ""
 	for {
-		st, changed := k.Watch()
+		st, changed := s.keeper.Watch()
 		code := ""
 		if st.LastError != nil {
 			code = troubleOf(st.LastError).code
@@ -107,19 +72,9 @@ func (s *sources) tell(ctx context.Context, k *refresh.Keeper) {
 	}
 }
 
-// settingsChanged gives the keeper its new period, and makes it ask again what is followed.
+// settingsChanged gives the keeper the period that the settings wish.
 func (s *sources) settingsChanged() {
-	every := time.Duration(s.memory.settings(context.Background()).SyncEvery) * time.Minute
-	s.mu.Lock()
-	same := s.every == every
-	s.mu.Unlock()
-	if same {
-		return
-	}
-	select {
-	case s.again <- struct{}{}:
-	default:
-	}
+	s.keeper.SetEvery(time.Duration(s.memory.settings(context.Background()).SyncEvery) * time.Minute)
 }
 
 func (s *sources) specs(ctx context.Context) ([]string, error) {
@@ -155,7 +110,7 @@ func (s *sources) sync(ctx context.Context, spec string, progress refresh.Progre
 	}
 	report := refresh.Report{}
 	if err == nil {
-		report, err = s.bring(ctx, spec, root, progress, true)
+		report, err = s.bring(ctx, spec, root, progress, true, true)
 	}
 	if mirror.IsCorrupt(err) {
 		s.setAside()
@@ -176,14 +131,14 @@ func (s *sources) setAside() {
 }
 
 // bring synchronises once. root is the fingerprint that the source must carry.
-func (s *sources) bring(ctx context.Context, spec, root string, progress refresh.Progress, remember bool) (refresh.Report, error) {
+func (s *sources) bring(ctx context.Context, spec, root string, progress refresh.Progress, remember, followed bool) (refresh.Report, error) {
 	src, err := trust.NewSource(spec)
 	if err != nil {
 		return refresh.Report{}, err
 	}
 	watched := refresh.Watched(src, progress)
 	defer trust.CloseSource(watched)
-	report, err := refresh.Sync(ctx, s.lists, watched, refresh.Options{Root: root, Now: clock.Now})
+	report, err := refresh.Sync(ctx, s.lists, watched, refresh.Options{Root: root, Now: clock.Now, Followed: followed})
 	if err != nil {
 		return report, err
 	}
@@ -235,8 +190,8 @@ func (s *sources) Follow(ctx context.Context, from desk.Source, root string) err
 	} else if kept != "" {
 		s.log.Warn("damaged lists set aside")
 	}
-	_, err = s.bring(ctx, spec, root, func(string, int64) {}, !from.Once)
-	s.current().Kick()
+	_, err = s.bring(ctx, spec, root, func(string, int64) {}, !from.Once, false)
+	s.keeper.Kick()
 	s.changed()
 	return err
 }
@@ -251,12 +206,12 @@ func (s *sources) ready() (kept string, err error) {
 
 // Sync implements desk.Sources.
 func (s *sources) Sync(context.Context) error {
-	s.current().Kick()
+	s.keeper.Kick()
 	return nil
 }
 
 func (s *sources) progress() desk.Progress {
-	st := s.current().State()
+	st := s.keeper.State()
 	return desk.Progress{Running: st.Running, Source: shown(st.Source), Step: st.Step, Bytes: st.Bytes, Next: st.Next, Last: st.LastOK, Err: st.LastError}
 }
 

@@ -67,8 +67,8 @@ func newSync() *cobra.Command {
 			return s.all(ctx, sources)
 		},
 	}
-	c.Flags().StringArrayVar(&from, "from", nil, "source : adresse http(s), dossier ou fichier zip ; peut être répétée")
-	c.Flags().StringVar(&root, "root", "", "empreinte attendue de la racine ; toute autre est refusée")
+	c.Flags().StringArrayVar(&from, "from", nil, "`SOURCE`source : adresse http(s), dossier ou fichier zip ; peut être répétée")
+	c.Flags().StringVar(&root, "root", "", "`EMPREINTE`empreinte attendue de la racine ; toute autre est refusée")
 	c.Flags().BoolVar(&asJSON, "json", false, "un objet JSON par source")
 	c.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "durée au plus, par source")
 	return c

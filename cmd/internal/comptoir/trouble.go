@@ -22,6 +22,14 @@ import (
 // trouble is an error family in words. Code is stable.
 type trouble struct{ code, what, todo string }
 
+// deskTodos are the advice, by code, where what a terminal says names its commands or flags: the desk has neither.
+var deskTodos = map[string]string{
+	"claimed":      "prévenir les deux opérateurs ; oublier l’un des deux dépôts dans « Listes »",
+	"not_followed": "les empreintes des dépôts suivis sont dans « Listes »",
+	"damaged":      "mettre les listes à jour dans « Listes » ; si cela persiste, les suivre de nouveau",
+	"timeout":      "rien à faire : un nouvel essai est prévu",
+}
+
 var troubles = []struct {
 	family error
 	trouble

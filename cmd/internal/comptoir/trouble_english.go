@@ -2,13 +2,13 @@
 
 package comptoir
 
-// english holds what happened and what to do, by code.
+// english holds what happened and what to do at the desk, by code.
 var english = map[string][2]string{
-	"claimed":      {"this insurer is already followed through another repository", "tell both operators; stop following one of them"},
+	"claimed":      {"this insurer is already followed through another repository", "tell both operators; forget one of the two repositories in “Lists”"},
 	"newer":        {"this folder was written by a later version of the program", "update the program"},
 	"unfinished":   {"this folder is read-only and an update in it is not finished", "open it once where it can be written, or copy it again"},
-	"not_followed": {"no repository followed has this fingerprint", "the screen Lists shows the fingerprints"},
-	"damaged":      {"what this counter keeps is damaged", "update the lists; “comptoir fsck” says what is damaged"},
+	"not_followed": {"no repository followed has this fingerprint", "the fingerprints of what is followed are in “Lists”"},
+	"damaged":      {"what this counter keeps is damaged", "update the lists in “Lists”; if it goes on, follow them again"},
 	"other_root":   {"the source carries another repository than the expected one", "do not go on: ask the insurer for the fingerprint by another way"},
 	"content":      {"the source publishes a signed file that can't be accepted", "tell the operator, who alone can mend it; the last verified list stays in use"},
 	"moved":        {"another update is under way", "try again"},

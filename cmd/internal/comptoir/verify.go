@@ -43,7 +43,8 @@ Une frappe abîmée par la disposition du clavier ou par Verr. Maj. est réparé
 
 Chaque vérification est inscrite au journal avant d’être affichée ; son numéro de preuve se reporte sur la facture. Quand rien n’a
 pu être inscrit, la réponse dit « non enregistrée » et pourquoi : elle vaut pour le patient, pas comme preuve.
-Sans DOSSIER : celui de --dir, de COMPTOIR_DIR, ou de l’utilisateur.
+Sans DOSSIER : celui de --dir, de COMPTOIR_DIR, ou de l’utilisateur. Sans --domain, la question est celle de la page du comptoir : le
+premier domaine de la profession des réglages que la carte porte ; sans profession, la carte seule.
 
 Avec --json, un objet par code et par ligne : status (valid, reserve, refused, unknown), reason (code stable),
 card, list (revision, age en secondes), people, payment, words, receipt, recorded. Les codes ne changent pas, les mots peuvent changer.`
@@ -68,10 +69,10 @@ func newVerify() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&f.json, "json", false, "un objet JSON par code")
-	c.Flags().StringVar(&f.domain, "domain", "", "domaine de soins, par exemple PHAR ; sans lui, la carte seule est jugée")
-	c.Flags().StringVar(&f.on, "on", "", "date des soins, AAAA-MM-JJ ou JJ/MM/AAAA ; aujourd’hui par défaut")
+	c.Flags().StringVar(&f.domain, "domain", "", "`CODE`domaine de soins, par exemple PHAR ; par défaut, le premier de la profession des réglages que la carte porte, sinon la carte seule")
+	c.Flags().StringVar(&f.on, "on", "", "`DATE`date des soins, AAAA-MM-JJ ou JJ/MM/AAAA ; aujourd’hui par défaut")
 	c.Flags().IntVar(&f.person, "beneficiary", 0, "numéro du bénéficiaire sur la carte (1 à 12) ; tous par défaut")
-	c.Flags().StringVar(&f.lang, "lang", "fr", "langue des mots : fr ou en")
+	c.Flags().StringVar(&f.lang, "lang", "fr", "`LANGUE`langue des mots : fr ou en")
 	return c
 }
 
@@ -101,7 +102,8 @@ func runVerify(c *cobra.Command, args []string, f verifyFlags) error {
 		fmt.Fprintln(c.ErrOrStderr(), "scanner une carte (Ctrl+D pour finir) :")
 	}
 	v := &verifying{shop: s, out: c.OutOrStdout(), messages: c.ErrOrStderr(), question: question, json: f.json, lang: offline.Language(f.lang)}
-	v.question.Learnt = s.memory.settings(c.Context()).Learnt
+	settings := s.memory.settings(c.Context())
+	v.question.Learnt, v.question.Domains = settings.Learnt, settings.Domains()
 	if notice := s.memory.notice(); notice != "" {
 		fmt.Fprintln(c.ErrOrStderr(), notice)
 	}
@@ -352,28 +354,29 @@ func writeText(w io.Writer, a counter.Answer, lang offline.Language) error {
 		line("%s", say.compare)
 		for _, p := range a.People {
 			if a.Person == 0 || a.Person == p.Number {
-				line("  %d  %s", p.Number, say.describe(p, a.Domain))
+				line("  %d  %s", p.Number, say.describe(a.Verdict, p))
 			}
 		}
 	}
 	if l := a.List; l != nil {
 		line(say.list, l.List, l.Revision, instant(l.Published), a.Age(lang))
 	}
-	if a.Pay != nil {
+	doc := a.Document(lang)
+	if a.Pay != nil && doc.Payment != nil {
 		line(say.payable, instant(a.Pay.Until))
 		if a.Pay.Euros > 0 {
 			line(say.ceiling, a.Pay.Euros)
 		}
 	}
 	line(say.todo, words.Next)
-	if advice := a.Repair.Advice(); advice != "" {
-		line(say.repaired, advice)
+	if doc.Repair != "" {
+		line(say.repaired, doc.Repair)
 	}
 	if a.Receipt != "" {
 		line(say.receipt, a.Receipt)
 	}
-	if why := a.Document(lang).Unrecorded; why != "" {
-		line("%s", why)
+	if doc.Unrecorded != "" {
+		line("%s", doc.Unrecorded)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

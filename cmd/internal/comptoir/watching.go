@@ -34,6 +34,10 @@ y apparaît, entier, avec le même contenu que « comptoir verify --json » ; pu
 personne ne vient chercher est effacée après 10 minutes. Les fichiers cachés, .tmp et .part, les dossiers et les liens sont
 laissés. Les listes sont tenues à jour pendant ce temps, sauf avec --no-sync.
 
+NOM.txt contient des codes, un par ligne, ou une question, qui précise le domaine, la date des soins ou le bénéficiaire :
+
+    {"code":"TP1…","domain":"PHAR","date_of_care":"2027-03-02","beneficiary":1}
+
     $ comptoir watch /srv/lgo/cartes
     dossier surveillé : /srv/lgo/cartes (Ctrl+C pour finir)`,
 		Args: ui.Args(cobra.ExactArgs(1)),
@@ -129,8 +133,11 @@ func (s *shop) watchable(name string) error {
 	return nil
 }
 
-// wholeScan says whether every line of a text is a code, so that nothing is to be waited for.
+// wholeScan says whether a text is a question, or every line of it a code, so that nothing is to be waited for.
 func wholeScan(text string) bool {
+	if object, is := isQuestion(text); is {
+		return json.Valid([]byte(object))
+	}
 	codes := typedCodes(text)
 	for _, typed := range codes {
 		if _, _, err := scan.Undo(typed); err != nil {
@@ -152,14 +159,22 @@ func typedCodes(text string) []string {
 // answerFile asks what a file holds: one document for each code, one a line.
 func (s *shop) answerFile(ctx context.Context, f inbox.File) []byte {
 	settings := s.memory.settings(ctx)
+	var q counter.Question
 	var typed []string
 	misread := ""
+	object, asked := isQuestion(string(f.Data))
 	switch {
 	case f.Err != nil:
 		misread = f.Err.Error()
 	case f.Picture:
 		found, err := s.readPicture(ctx, bytes.NewReader(f.Data))
 		typed, misread = found.Texts, pictureCode(err)
+	case asked:
+		var err error
+		if q, err = parseQuestion(object); err != nil {
+			misread = err.Error()
+		}
+		typed = []string{q.Scan.Text}
 	default:
 		typed = typedCodes(string(f.Data))
 	}
@@ -167,8 +182,10 @@ func (s *shop) answerFile(ctx context.Context, f inbox.File) []byte {
 		typed = []string{""} // not read is an answer too
 	}
 	var out bytes.Buffer
+	q.Learnt, q.Domains = settings.Learnt, settings.Domains()
 	for _, text := range typed {
-		a := s.counter.Ask(ctx, counter.Question{Scan: scan.Typed{Text: text}, Learnt: settings.Learnt, Domains: settings.Domains()})
+		q.Scan = scan.Typed{Text: text}
+		a := s.counter.Ask(ctx, q)
 		writeDocument(&out, a, misread, settings.Language)
 	}
 	return out.Bytes()

@@ -21,14 +21,12 @@ const (
 // Voice is the language of the two words that start a message.
 type Voice struct {
 	Error, Hint string
-	words       *strings.Replacer // for what the command-line library says by itself
+	mistake     func(text string) string // for what the command-line library says by itself
 }
 
 var (
-	English = Voice{"error: ", "hint: ", strings.NewReplacer()}
-	French  = Voice{"erreur : ", "conseil : ", strings.NewReplacer("unknown command", "commande inconnue", "unknown flag:", "option inconnue :",
-		"unknown shorthand flag:", "option inconnue :", "flag needs an argument:", "valeur manquante :", "invalid argument", "valeur refusée", " flag:", " :",
-		"accepts between", "arguments attendus : de", "accepts", "arguments attendus :", "arg(s), received", "; reçus :", "[flags]", "[options]")}
+	English = Voice{"error: ", "hint: ", func(text string) string { return text }}
+	French  = Voice{"erreur : ", "conseil : ", inFrench}
 )
 
 type hinted struct {
@@ -97,10 +95,10 @@ func Main(root *cobra.Command, v Voice) int {
 
 // Report writes err and its hint, if any.
 func (v Voice) Report(w io.Writer, err error) {
-	fmt.Fprintln(w, v.Error+v.words.Replace(strings.TrimSpace(err.Error())))
+	fmt.Fprintln(w, v.Error+v.mistake(strings.TrimSpace(err.Error())))
 	var h hinted
 	if errors.As(err, &h) {
-		fmt.Fprintln(w, v.Hint+v.words.Replace(h.hint))
+		fmt.Fprintln(w, v.Hint+h.hint)
 	}
 }
 

@@ -1,7 +1,7 @@
 // The page's own start: which screen shows, what the server says of itself, and how a scan comes in.
 
 import {Wedge} from './wedge.js';
-import {ask, inLanguage} from './link.js';
+import {ask, Failure, inLanguage} from './link.js';
 import {byID, el, fill, foreign, shape, show} from './build.js';
 import {dayOf, language, moment, t} from './words.js';
 import * as verify from './verify.js';
@@ -9,14 +9,15 @@ import * as share from './share.js';
 import * as journal from './journal.js';
 import * as lists from './lists.js';
 import * as settings from './settings.js';
+import * as panne from './panne.js';
 import * as camera from './camera.js';
 import * as serial from './serial.js';
 import {cardText, codesOf, warm} from './picture.js';
 import {copyAll} from './copy.js';
 import {lookZip} from './follow.js';
-import {openReceipt} from './verdict.js';
+import {keepReceipt} from './verdict.js';
 
-const screens = ['verify', 'share', 'journal', 'lists', 'settings', 'first'];
+const screens = ['verify', 'share', 'journal', 'lists', 'settings', 'panne', 'first'];
 let state = null;
 let screen = '';
 
@@ -29,6 +30,7 @@ function go() {
   if (screen === 'verify') camera.stop();
   screen = name;
   for (const s of screens) show(byID(s), s === name);
+  document.documentElement.dataset.screen = name; // for print rules
   for (const a of document.querySelectorAll('.top nav a')) {
     if (a.hash === '#' + name) a.setAttribute('aria-current', 'page');
     else a.removeAttribute('aria-current');
@@ -58,6 +60,7 @@ function learn(next) {
   fill(byID('version'), t('version'), ' ', foreign(state.version ?? ''));
   settings.learn(state.settings, Boolean(state.calibrated));
   lists.draw(state);
+  panne.draw(state);
   drawAge();
   drawBanners();
   drawDomains();
@@ -165,7 +168,7 @@ async function files(list) {
     verify.scanned({typed: codes[0], presses: [], several: codes.length});
   } catch (x) {
     if (!verify.still(mine)) return;
-    verify.failFile(x);
+    verify.failRead(x);
   }
 }
 
@@ -176,7 +179,7 @@ async function paste() {
     text = await navigator.clipboard.readText();
   } catch { /* the field is for that */ }
   if (cardText(text)) return verify.scanned({typed: text.trim(), presses: []});
-  if (text.trim()) problem(t('paste_no_card'));
+  if (text.trim()) return verify.failRead(new Failure('paste', 0, t('paste_no_card'), t('paste_no_card_todo')));
   show(byID('paste-form'), true);
   byID('paste-text').focus();
 }
@@ -188,20 +191,24 @@ function film() {
   verify.stage('filming');
   camera.film((text) => verify.scanned({typed: text, presses: []}), (why) => {
     if (byID('filming').hidden) return;
+    const failure = camera.failure(why);
+    if (failure) return verify.failRead(failure);
     verify.stage('waiting');
-    problem(camera.why(why));
     byID('camera').focus();
   });
 }
 
 async function port() {
   problem('');
-  const wait = serial.open(verify.begin, verify.progress, (text) => verify.scanned({typed: text, presses: []}));
+  const wait = serial.open(verify.begin, verify.progress, (text, cut) => verify.scanned({typed: text, presses: [], cut}));
   fill(byID('serial').firstElementChild, t('serial_open'));
   const why = await wait;
   fill(byID('serial').firstElementChild, t('way_serial'));
-  if (why === 'none') problem(t('serial_none'));
-  if (why === 'gone') problem(t('serial_gone'));
+  if (why === 'open') return;
+  const what = why === 'none' ? t('serial_none') : t('serial_gone');
+  // A verdict that stands is left alone: a scanner that is unplugged between two cards takes nothing back.
+  if (why === 'broken' || !verify.verdict()) verify.failRead(new Failure('serial', 0, what, t('serial_todo')));
+  else problem(what);
 }
 
 function dropping() {
@@ -222,12 +229,12 @@ const DIGITS = [['0', 'à'], ['1', '&'], ['2', 'é'], ['3', '"'], ['4', "'"], ['
 
 function keys(wedge) {
   const to = (name) => () => { location.hash = '#' + name; };
-  const places = [null, to('verify'), to('share'), to('journal'), to('lists'), to('settings'), () => byID('panne-link').click()];
+  const places = [null, ...screens.slice(0, 6).map(to)];
   for (const [n, names] of DIGITS.entries()) {
     for (const name of names) {
       if (places[n]) wedge.shortcut('Alt+' + name, places[n]);
       // A key alone acts only while the verdict has the focus (WCAG 2.1.4).
-      wedge.shortcut(name, () => { if (byID('verdict').contains(document.activeElement)) verify.choose(n); });
+      wedge.shortcut(name, () => { if (byID('verdict').contains(document.activeElement)) verify.key(n); });
     }
   }
   const at = (fn) => () => { location.hash = '#verify'; setTimeout(fn); };
@@ -238,7 +245,7 @@ function keys(wedge) {
   wedge.shortcut('Alt+w', at(film));
   if (serial.hasSerial) wedge.shortcut('Alt+u', at(port));
   wedge.shortcut('F2', () => { const d = verify.verdict(); if (d?.routing && screen === 'verify') copyAll(d.routing); });
-  wedge.shortcut('F8', () => { if (screen === 'verify') openReceipt(); });
+  wedge.shortcut('F8', () => { if (screen === 'verify') keepReceipt(); });
 }
 
 function start() {
@@ -247,6 +254,7 @@ function start() {
   journal.start();
   lists.start();
   settings.start();
+  panne.start();
   const wedge = new Wedge({onStart: () => { camera.stop(); verify.begin(); }, onProgress: verify.progress, onScan: verify.scanned, onIdle: verify.idle});
   wedge.start();
   keys(wedge);

@@ -1,6 +1,7 @@
 // The webcam: a live frame, at most five looks a second, and its light goes off by itself.
 
-import {byID, fill, show} from './build.js';
+import {byID, fill} from './build.js';
+import {Failure} from './link.js';
 import {count, t} from './words.js';
 import {cardText, read} from './picture.js';
 
@@ -59,12 +60,12 @@ export function stop() {
 
 function off(s) { for (const track of s?.getTracks() ?? []) track.stop(); }
 
-// why says in words how filming ended.
-export function why(code) {
+// failure says in words how filming ended without a code; null when a person stopped it.
+export function failure(code) {
   switch (code) {
-    case 'denied': return t('camera_denied');
-    case 'none': return t('camera_none');
-    case 'time': return t('camera_time');
+    case 'denied': return new Failure('camera', 0, t('camera_denied'), t('camera_denied_todo'));
+    case 'none': return new Failure('camera', 0, t('camera_none'), t('camera_none_todo'));
+    case 'time': return new Failure('camera', 0, t('camera_time'), t('camera_time_todo'));
   }
-  return '';
+  return null;
 }

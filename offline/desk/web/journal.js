@@ -3,7 +3,7 @@
 import {ask} from './link.js';
 import {byID, el, fill, foreign, said, shape, show} from './build.js';
 import {count, day, moment, t} from './words.js';
-import {receiptPath, statusWord} from './verdict.js';
+import {keepPath, statusWord} from './verdict.js';
 
 let before = '';
 
@@ -70,7 +70,7 @@ function row(r) {
     el('td', {}, foreign(r.domain || '–')),
     el('td', {}, foreign(r.card || '–'), r.beneficiary ? ['\u00a0/\u00a0', r.beneficiary] : null),
     el('td', {}, r.published ? moment(r.published) : '–'),
-    el('td', {}, el('a', {href: receiptPath(String(r.number)), target: '_blank', rel: 'noopener', 'aria-label': t('j_pdf_of', {number: r.number})}, 'PDF')));
+    el('td', {}, el('a', {href: keepPath(String(r.number)), download: '', 'aria-label': t('j_pdf_of', {number: r.number})}, 'PDF')));
 }
 
 async function verify() {

@@ -24,6 +24,16 @@ async function sync() {
   }
 }
 
+// step names what a synchronisation is doing; nothing for a step that this page doesn't know.
+function step(name) {
+  switch (name) {
+    case 'root': return t('step_root');
+    case 'metadata': return t('step_metadata');
+    case 'lists': return t('step_lists');
+  }
+  return '';
+}
+
 let drawn = '';
 
 // draw shows the lists and the synchronisation of a state. What did not change is left alone, with its focus.
@@ -31,7 +41,7 @@ export function draw(state) {
   const s = state.sync ?? {};
   show(byID('sync-progress'), Boolean(s.running));
   byID('sync').disabled = Boolean(s.running);
-  if (s.running) fill(byID('sync-state'), t('sync_running'), ' ', foreign(s.source ?? ''), ' ', foreign(s.step ?? ''), s.bytes ? [' – ', count('kilobytes_one', 'kilobytes_many', Math.ceil(s.bytes / 1000))] : null);
+  if (s.running) fill(byID('sync-state'), t('sync_running'), ' ', foreign(s.source ?? ''), ' ', step(s.step), s.bytes ? [' – ', count('kilobytes_one', 'kilobytes_many', Math.ceil(s.bytes / 1000))] : null);
   else if (s.last_error) fill(byID('sync-state'), el('span', {class: 'problem'}, said(s.last_error.what, s.last_error.todo)));
   else fill(byID('sync-state'), s.next ? t('sync_next', {at: moment(s.next)}) : '');
   const lists = state.lists ?? [];

@@ -8,7 +8,7 @@ let port = null;
 export const hasSerial = 'serial' in navigator;
 
 // open asks for a port and gives each scan to scanned, the number of characters so far to progress. It returns when the port is
-// gone: 'gone', or 'none' when no port was chosen or it could not be opened.
+// gone: 'gone', 'broken' when that was in the middle of a scan, or 'none' when no port was chosen or it could not be opened.
 export async function open(begin, progress, scanned) {
   if (port) return 'open';
   try {
@@ -18,12 +18,13 @@ export async function open(begin, progress, scanned) {
     port = null;
     return 'none';
   }
-  let text = '', timer = 0;
+  let text = '', cut = false, timer = 0;
   const end = () => {
     clearTimeout(timer);
-    const got = text;
+    const got = text.trim(), long = cut;
     text = '';
-    if (got.trim()) scanned(got.trim());
+    cut = false;
+    if (got) scanned(got, long);
   };
   const decoder = new TextDecoder('ascii');
   try {
@@ -38,6 +39,8 @@ export async function open(begin, progress, scanned) {
             else if (text.length < LONGEST) {
               if (!text) begin();
               text += c;
+            } else {
+              cut = true;
             }
           }
           if (text) progress(text.length);
@@ -52,5 +55,5 @@ export async function open(begin, progress, scanned) {
   clearTimeout(timer);
   try { await port.close(); } catch { /* already closed */ }
   port = null;
-  return 'gone';
+  return text ? 'broken' : 'gone';
 }

@@ -15,6 +15,7 @@ export function start() {
   byID('sound-try').addEventListener('click', () => play('valid', true));
   byID('cal-start').addEventListener('click', calibrate);
   byID('cal-forget').addEventListener('click', forget);
+  byID('cal-print').addEventListener('click', () => print());
   byID('first-from').addEventListener('submit', (e) => { e.preventDefault(); look(byID('first-follow'), byID('f-from').value.trim(), () => byID('f-profession').focus()); });
   byID('f-zip').addEventListener('click', () => byID('bundle-file').click());
   byID('first-done').addEventListener('click', first);

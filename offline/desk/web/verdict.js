@@ -35,7 +35,7 @@ export function drawFailure(node, failure, retry) {
     el('p', {class: 'next'}, el('strong', {}, t('next')), ' ', said(failure.todo || todo)),
     el('p', {class: 'unrecorded'}, shape('unrecorded'), el('strong', {}, t('unrecorded')), ' ', t('unrecorded_failure')),
     el('p', {class: 'row'}, retry ? el('button', {type: 'button', class: 'main', id: 'retry', onclick: retry}, t('retry')) : null,
-      el('a', {class: 'button', href: 'panne', target: '_blank', rel: 'noopener'}, t('nav_panne'))));
+      el('a', {class: 'button', href: '#panne'}, t('nav_panne'))));
 }
 
 function failureWords(f) {
@@ -43,6 +43,7 @@ function failureWords(f) {
     case 'network': return [t('fail_network'), t('fail_network_todo')];
     case 'timeout': return [t('fail_timeout'), t('fail_timeout_todo')];
     case 'large': return [t('fail_large'), t('fail_large_todo')];
+    case 'cut': return [t('fail_cut'), t('fail_cut_todo')];
     case 'nothing': return [t('fail_nothing'), t('fail_nothing_todo')];
     case 'stale': return [t('fail_stale'), t('fail_again_todo')];
     case 'http':
@@ -80,21 +81,31 @@ function unrecorded(d) {
 }
 
 function people(d, person, choose) {
+  const open = d.status === 'valid' || d.status === 'reserve'; // else the values are only what the card says
   return el('section', {class: 'people', 'aria-labelledby': 'people-title'},
     el('h3', {id: 'people-title'}, t('people')),
     el('p', {class: 'compare'}, t('compare')),
     el('ul', {},
-      d.people.map((p) => el('li', {class: p.covered ? 'covered' : 'not-covered'},
+      d.people.map((p) => el('li', {class: !open ? 'stated' : p.covered ? 'covered' : 'not-covered'},
         el('button', {type: 'button', class: 'person', 'aria-pressed': String(p.number === person), onclick: () => choose(p.number)},
-          p.number <= 9 ? el('kbd', {}, p.number) : null,
+          el('kbd', {}, p.number),
           el('span', {class: 'name'}, foreign(p.nom, {class: 'nom'}), ' ', foreign(p.prenom, {class: 'prenom'})),
           el('span', {class: 'birth'}, t('born'), ' ', foreign(birth(p.birth))),
-          el('span', {class: 'cover'}, el('span', {class: 'sign', 'aria-hidden': 'true'}, p.covered ? '✓' : '✕'), ' ',
-            p.covered ? (d.domain && p.value ? foreign(p.value) : t('covered')) : t('not_covered'),
+          el('span', {class: 'cover'}, open ? verdictOn(d, p) : stated(d, p),
             p.from || p.to ? el('span', {class: 'period'}, ' ', period(p)) : null)),
         el('div', {class: 'has'}, guarantees(p))))),
     d.people.length > 1 ? el('p', {}, el('button', {type: 'button', 'aria-pressed': String(person === 0), onclick: () => choose(0)}, el('kbd', {}, '0'), ' ', t('household'))) : null,
+    d.people.length > 9 ? el('p', {class: 'hint'}, t('keys_ten')) : null,
     d.notes?.length ? el('ol', {class: 'notes'}, d.notes.map((n) => el('li', {}, foreign(n)))) : null);
+}
+
+function verdictOn(d, p) {
+  return [el('span', {class: 'sign', 'aria-hidden': 'true'}, p.covered ? '✓' : '✕'), ' ', p.covered ? (d.domain && p.value ? foreign(p.value) : t('covered')) : t('not_covered')];
+}
+
+// stated is what the card says for the domain, where it says anything.
+function stated(d, p) {
+  return p.value && p.guarantees?.some((g) => g.domain === d.domain) ? [t('on_card_value'), ' ', foreign(p.value)] : t('on_card');
 }
 
 function period(p) {
@@ -122,8 +133,9 @@ function facts(d, otherDay) {
     d.receipt ? el('div', {class: 'receipt'}, shape('recorded'),
       el('p', {}, el('span', {}, t('receipt')), el('strong', {id: 'receipt-number'}, foreign(d.receipt))),
       el('p', {class: 'row'},
-        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(t('receipt'), d.receipt)}, t('copy_number')),
-        el('a', {class: 'button', id: 'receipt-pdf', href: receiptPath(d.receipt), target: '_blank', rel: 'noopener', 'aria-keyshortcuts': 'F8'}, t('receipt_pdf'), ' ', el('kbd', {}, 'F8')))) : null,
+        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(t('receipt_number'), d.receipt)}, t('copy_number')),
+        el('a', {class: 'button', id: 'receipt-pdf', href: keepPath(d.receipt), download: '', 'aria-keyshortcuts': 'F8'}, t('receipt_pdf'), ' ', el('kbd', {}, 'F8')),
+        el('a', {class: 'button', id: 'receipt-print', href: receiptPath(d.receipt), target: '_blank', rel: 'noopener', title: t('receipt_window')}, t('receipt_print')))) : null,
     // Without its record there is no proof to be paid on: the promise is not repeated.
     d.payment && d.recorded ? el('p', {class: 'payment'}, d.payment.euros ? t('payment_euros', {until: moment(d.payment.until), euros: euros(d.payment.euros)}) : t('payment_until', {until: moment(d.payment.until)})) : null,
     d.routing ? routing(d.routing) : null,
@@ -135,7 +147,8 @@ function facts(d, otherDay) {
       d.phone ? row(t('phone'), foreign(d.phone)) : null,
       d.checked ? row(t('checked'), moment(d.checked)) : null,
       d.repair ? row(t('repair'), foreign(d.repair)) : null,
-      row(t('reason'), foreign([d.reason, d.detail, d.misread].filter(Boolean).join(' – '), {class: 'code'}))));
+      d.misread && misread(d.misread) ? row(t('misread'), misread(d.misread)) : null,
+      row(t('reason'), foreign([d.reason, d.detail].filter(Boolean).join(' – '), {class: 'code'}))));
 }
 
 function mode(d) { return el('strong', {}, d.mode === 'online' ? t('mode_online') : t('mode_offline')); }
@@ -149,8 +162,22 @@ function routing(r) {
     el('p', {id: 'copied', role: 'status'}));
 }
 
-// receiptPath is where a receipt's PDF is.
+// misread says why no code was read; '' for a code that this page doesn't know.
+function misread(code) {
+  switch (code) {
+    case 'empty': return t('misread_empty');
+    case 'incomplete': return t('misread_incomplete');
+    case 'not_code': return t('misread_not_code');
+    case 'merged': return t('misread_merged');
+  }
+  return '';
+}
+
+// receiptPath is where a receipt's PDF is, to be seen in a window of its own.
 export function receiptPath(number) { return inLanguage(`receipt/${encodeURIComponent(number)}.pdf`); }
 
-// openReceipt opens the PDF of the verdict on screen, if there is one.
-export function openReceipt() { byID('receipt-pdf')?.click(); }
+// keepPath gives the same as a file. Nothing opens, so the page keeps the focus and with it the next scan.
+export function keepPath(number) { return receiptPath(number).replace('?', '?download=1&'); }
+
+// keepReceipt keeps the PDF of the verdict on screen, if there is one.
+export function keepReceipt() { byID('receipt-pdf')?.click(); }

@@ -16,9 +16,12 @@ let person = 0;
 let today = '';        // AAAA-MM-JJ in Paris, from the server's clock
 let chosenDay = false; // the date of care was set by hand
 let elsewhere = null;  // takes the next scan instead of a question: calibration
+let fresh = false;     // the screen was cleared: the server forgets a half scan too
+let ten = 0;           // timer of a 1 that may begin 10, 11 or 12
 let rest = 0;          // timer of again
 const watchers = [];
 const REST = 500;      // ms
+const TEN = 600;       // ms
 
 const stages = ['waiting', 'filming', 'reading', 'verdict'];
 
@@ -45,6 +48,7 @@ export function takeNext(fn) { elsewhere = fn; }
 export function begin() {
   if (elsewhere) return;
   last++;
+  clearTimeout(ten);
   person = 0;
   asked = null;
   location.hash = '#verify';
@@ -71,6 +75,7 @@ export function scanned(scan) {
     elsewhere = null;
     return fn(scan);
   }
+  if (scan.cut) return failRead(new Failure('cut'));
   asked = {typed: scan.typed ?? '', presses: scan.presses ?? []};
   several = scan.several ?? 0;
   person = 0;
@@ -83,12 +88,16 @@ async function question(focus = 'verdict') {
   fill(byID('reading-title'), t('checking'));
   fill(byID('reading-count'));
   stage('reading');
+  const first = fresh;
+  fresh = false;
+  clearTimeout(ten);
   let d, failure;
   try {
-    d = await ask('scan', {id, ...asked, domain: byID('domain').value, care: chosenDay ? byID('care').value : '', person});
+    d = await ask('scan', {id, ...asked, ...(first && {fresh: true}), domain: byID('domain').value, care: chosenDay ? byID('care').value : '', person});
     if (!isVerdict(d, id)) failure = new Failure(d.id !== undefined && d.id !== id ? 'stale' : 'malformed');
   } catch (e) {
     failure = e instanceof Failure ? e : new Failure('malformed');
+    fresh ||= first; // the server may not have heard it
   }
   if (id !== last) return;
   try {
@@ -129,11 +138,26 @@ export function token() { return last; }
 
 export function still(mine) { return mine === last; }
 
-// failFile shows that a picture or a PDF gave no code.
-export function failFile(failure) {
+// failRead shows that an attempt to read a card gave no code: a picture, a PDF, the webcam, a scanner, a paste.
+export function failRead(failure) {
   last++;
   asked = null;
+  location.hash = '#verify';
   showFailure(failure instanceof Failure ? failure : new Failure('malformed'));
+}
+
+// key chooses a beneficiary by the digits of a keyboard. Where the card has ten or more, a 1 waits for its second digit.
+export function key(digit) {
+  const began = ten;
+  clearTimeout(ten);
+  ten = 0;
+  if (began && current?.people?.some((p) => p.number === 10 + digit)) return choose(10 + digit);
+  if (digit !== 1 || !(current?.people?.length > 9)) return choose(digit);
+  const mine = last;
+  ten = setTimeout(() => {
+    ten = 0;
+    if (mine === last) choose(1);
+  }, TEN);
 }
 
 // choose asks again for one beneficiary; 0 is the household. Nothing happens for a number that the card doesn't have.
@@ -159,6 +183,9 @@ function again(focus) {
 // clear forgets the card, the day and the domain: the desk is as for the next patient.
 export function clear() {
   last++;
+  clearTimeout(ten);
+  ten = 0;
+  fresh = true;
   asked = null;
   person = 0;
   setDay('');

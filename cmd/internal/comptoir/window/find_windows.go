@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -67,26 +68,36 @@ var (
 	isIconic            = user32.NewProc("IsIconic")
 )
 
-// raise brings the visible windows of a process to the front. The program that a person just started gave its right to do so.
-func raise(pid int) bool {
-	const restore = 9
-	var found windows.HWND
-	each := syscall.NewCallback(func(w windows.HWND, _ uintptr) uintptr {
+// search is one look for the window of a process.
+type search struct {
+	pid   int
+	found windows.HWND
+}
+
+// each is made once: Windows never gives a callback back.
+var each = sync.OnceValue(func() uintptr {
+	return syscall.NewCallback(func(w windows.HWND, s *search) uintptr {
 		var owner uint32
 		windows.GetWindowThreadProcessId(w, &owner)
-		if int(owner) == pid && windows.IsWindowVisible(w) {
-			found = w
+		if int(owner) == s.pid && windows.IsWindowVisible(w) {
+			s.found = w
 			return 0
 		}
 		return 1
 	})
-	windows.EnumWindows(each, unsafe.Pointer(nil))
-	if found == 0 {
+})
+
+// raise brings the visible windows of a process to the front. The program that a person just started gave its right to do so.
+func raise(pid int) bool {
+	const restore = 9
+	s := &search{pid: pid}
+	windows.EnumWindows(each(), unsafe.Pointer(s))
+	if s.found == 0 {
 		return false
 	}
-	if iconic, _, _ := isIconic.Call(uintptr(found)); iconic != 0 {
-		showWindow.Call(uintptr(found), restore)
+	if iconic, _, _ := isIconic.Call(uintptr(s.found)); iconic != 0 {
+		showWindow.Call(uintptr(s.found), restore)
 	}
-	done, _, _ := setForegroundWindow.Call(uintptr(found))
+	done, _, _ := setForegroundWindow.Call(uintptr(s.found))
 	return done != 0
 }
