@@ -102,6 +102,7 @@ func begin(t testing.TB, dir string, env []string, name string, args ...string) 
 	c.Dir = dir
 	c.Env = append(append(os.Environ(), "SCEAU_CLOCK="+filepath.Join(dir, ".clock")), env...)
 	c.Stdout, c.Stderr = &c.out, &c.errs
+	c.WaitDelay = 5 * time.Second // what the program started may hold them open
 	must(t, c.Start())
 	go func() {
 		c.Wait()
@@ -186,6 +187,8 @@ func (p *pharmacy) meet(t testing.TB, c *process) *desk {
 // answer is what tests read of a verdict.
 type answer struct {
 	Status, Reason, Receipt, Unrecorded, Misread string
+	Domain, Care                                 string
+	Person                                       int `json:"beneficiary"`
 	Recorded                                     bool
 	People                                       []struct{ Nom string }
 }

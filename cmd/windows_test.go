@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -41,8 +40,14 @@ func newWine(t *testing.T) *wine {
 	// Wine makes a prefix of its own within the minute even while programs that it doesn't need there are missing.
 	c := exec.Command(wine64, "wineboot", "-i")
 	c.Env = w.env
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("wine: %v\n%s", err, out)
+	// Into a file: Wine's own services outlive the command, and would hold a pipe open for ever.
+	said, err := os.Create(filepath.Join(dir, "wineboot.txt"))
+	must(t, err)
+	defer said.Close()
+	c.Stdout, c.Stderr = said, said
+	if err := c.Run(); err != nil {
+		b, _ := os.ReadFile(said.Name())
+		t.Fatalf("wine: %v\n%s", err, b)
 	}
 	source := filepath.Join(dir, "shim.c")
 	must(t, os.WriteFile(source, []byte(shim), 0o600))
@@ -62,13 +67,24 @@ func (w *wine) command(args ...string) *exec.Cmd {
 func (w *wine) run(t *testing.T, want int, args ...string) string {
 	t.Helper()
 	c := w.command(args...)
-	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
-	c.Run()
+	out, err := os.CreateTemp(t.TempDir(), "said")
+	must(t, err)
+	defer out.Close()
+	errs, err := os.CreateTemp(t.TempDir(), "said")
+	must(t, err)
+	defer errs.Close()
+	c.Stdout, c.Stderr = out, errs // files: see newWine
+	must(t, c.Start())
+	kill := time.AfterFunc(2*time.Minute, func() { c.Process.Kill() })
+	c.Wait()
+	kill.Stop()
+	said, err := os.ReadFile(out.Name())
+	must(t, err)
 	if got := c.ProcessState.ExitCode(); got != want {
-		t.Fatalf("comptoir.exe %v: exit code %d, want %d\n%s%s", args, got, want, out.String(), errs.String())
+		b, _ := os.ReadFile(errs.Name())
+		t.Fatalf("comptoir.exe %v: exit code %d, want %d\n%s%s", args, got, want, said, b)
 	}
-	return out.String()
+	return string(said)
 }
 
 // TestWindows builds comptoir.exe and lives a day with it: it synchronises, verifies a scan and a picture, remembers, opens the

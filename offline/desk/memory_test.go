@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"sceau/offline"
 )
 
 func TestJournalRoutes(t *testing.T) {
@@ -98,11 +97,6 @@ func TestJournalRoutes(t *testing.T) {
 	late := newScene(t, func(o *Options) { o.Now = func() time.Time { return time.Date(2027, 3, 2, 23, 30, 0, 0, time.UTC) } })
 	if got := late.get("journal.csv").header.Get("Content-Disposition"); !strings.Contains(got, "journal-2027-03-03.csv") {
 		t.Errorf("exported as %s", got)
-	}
-	for status := range map[offline.Status]bool{offline.Valid: true, offline.Reserve: true, offline.Refused: true, offline.Unknown: true} {
-		if _, ok := tones[status]; !ok {
-			t.Errorf("%s has no tone", status)
-		}
 	}
 	s.book.err = errors.New("LEFÈVRE")
 	for _, name := range []string{"journal", "journal.csv", "receipt/K7QF-1-M3TZ.pdf"} {

@@ -40,6 +40,10 @@ type warm struct {
 	old  bool // closed when nobody uses it any more
 }
 
+// warmth is how long a view is kept, used or not: it holds back the write-ahead log of whoever synchronises, and some file systems
+// tell late that a file changed.
+const warmth = time.Minute
+
 // mark tells whether the files of the database changed.
 type mark struct {
 	dbSize, walSize int64
@@ -88,6 +92,13 @@ func (l *lists) take(ctx context.Context) (*warm, error) {
 		w.old = true // for this one question
 	} else {
 		l.warm = w
+		time.AfterFunc(warmth, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.warm == w {
+				l.drop()
+			}
+		})
 	}
 	return w, nil
 }

@@ -41,6 +41,7 @@ var troubles = []struct {
 		"l’ouvrir une fois en écriture, ou en refaire la copie"}},
 	{mirror.ErrNotFollowed, trouble{"not_followed", "aucun dépôt suivi n’a cette empreinte", "« comptoir status » montre les empreintes"}},
 	{mirror.ErrDamaged, trouble{"damaged", "les données de ce comptoir sont abîmées", "lancer « comptoir sync » ; « comptoir fsck » dit ce qui est abîmé"}},
+	{refresh.ErrForgotten, trouble{"not_followed", "ce dépôt n’est plus suivi", "rien à faire"}},
 	{refresh.ErrOtherRoot, trouble{"other_root", "la source porte un autre dépôt que celui attendu",
 		"ne pas poursuivre : demander l’empreinte à l’organisme par un autre moyen"}},
 	{refresh.ErrContent, trouble{"content", "la source publie un fichier signé mais inacceptable",
