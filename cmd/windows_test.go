@@ -128,7 +128,7 @@ func TestWindows(t *testing.T) {
 	if a := d.verify(t, "image/png", png); a.Status != "valid" || !a.Recorded {
 		t.Errorf("a picture at the desk: %+v", a)
 	}
-	if out := w.run(t, 0, "--dir", data, "--no-window"); !strings.Contains(out, "déjà ouvert") {
+	if out := w.run(t, 0, "--dir", data, "--no-window"); !strings.Contains(out, d.url+"/open/") {
 		t.Errorf("the second instance said %q", out)
 	}
 	w.end(t, c)

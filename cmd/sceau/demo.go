@@ -25,7 +25,7 @@ const demoLong = `Plays everything on generated households, with the programs' o
 DIR/operator, DIR/cards (PDF, PNG, code texts), DIR/public (what a mirror serves), DIR/counter, DIR/index.html.
 
     $ sceau demo --dir ./demo
-    $ sceau init ./demo/operator --insurer 775670482 --name "Mutuelle Exemple"
+    $ sceau init ./demo/operator --insurer 775670482 --name "Mutuelle Exemple" --phone-professionals "01 99 00 12 34"
     …
     open ./demo/index.html to see the cards`
 
@@ -90,7 +90,7 @@ func (d *demo) play(f sampleFlags) error {
 	insurer := people.Insurers()[0]
 	operator, cards, public, counter := d.path("operator"), d.path("cards"), d.path("public"), d.path("counter")
 	err = d.each(
-		command{0, []string{"sceau", "init", operator, "--insurer", string(insurer.AMC), "--name", insurer.Name}, ""},
+		command{0, []string{"sceau", "init", operator, "--insurer", string(insurer.AMC), "--name", insurer.Name, "--phone-professionals", "01 99 00 12 34"}, ""}, // a number kept for fiction
 		command{rejected, []string{"sceau", "import", operator, d.path("roster.csv"), "--rejects", d.path("rejects.csv")}, ""},
 		command{0, []string{"sceau", "issue", operator, "--all", "--out", cards}, ""},
 		command{0, []string{"sceau", "publish", operator, "--to", public}, ""},

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -136,7 +137,7 @@ func (s *Server) describe(mux *http.ServeMux) *huma.OpenAPI {
 	api := humago.New(mux, config)
 	problem := registry.Schema(problemType, true, "Problem")
 	answers := func(statuses ...int) map[string]*huma.Response {
-		out := map[string]*huma.Response{"403": {Description: "no token, another token, a browser, or no such address; the body is empty"}}
+		out := map[string]*huma.Response{"403": {Description: "no token, another token, a browser, or another method; the body is empty"}}
 		for _, status := range statuses {
 			out[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
 		}
@@ -156,8 +157,11 @@ func (s *Server) describe(mux *http.ServeMux) *huma.OpenAPI {
 // verify answers a JSON body.
 func (s *Server) verify(ctx context.Context, in *verifyInput) (*documentOutput, error) {
 	lang := s.lang(in.Lang)
-	if in.Domain != "" || in.DateOfCare != "" || in.Beneficiary != 0 || (in.Body.Code == "") == (len(in.Body.Presses) == 0) {
-		return nil, s.problem(errBody, lang)
+	if in.Domain != "" || in.DateOfCare != "" || in.Beneficiary != 0 {
+		return nil, s.problem(errTwoPlace, lang)
+	}
+	if (in.Body.Code == "") == (len(in.Body.Presses) == 0) {
+		return nil, s.problem(errOneCode, lang)
 	}
 	q, err := question(in.Body.Domain, in.Body.DateOfCare, in.Body.Beneficiary)
 	if err != nil {
@@ -215,7 +219,7 @@ func (s *Server) lang(asked string) offline.Language {
 
 func (s *Server) problem(err error, lang offline.Language) error {
 	status, t := s.explain(err, lang)
-	return problemOf(status, t)
+	return problemOf(status, forSoftware(err, t, lang))
 }
 
 // ownWords replaces huma's errors, which quote what was sent.
@@ -237,7 +241,27 @@ func (s *Server) ownWords(ctx huma.Context, _ string, v any) (any, error) {
 	if asked := offline.Language(ctx.Query("lang")); asked == offline.French || asked == offline.English {
 		lang = asked
 	}
-	return problemOf(theirs.Status, k.trouble(lang)), nil
+	var err error = k
+	if k == errBody {
+		err = blamed(theirs)
+	}
+	return problemOf(theirs.Status, forSoftware(err, k.trouble(lang), lang)), nil
+}
+
+// blamed finds the member that huma refused. Of what was sent it keeps at most a member's name.
+func blamed(theirs *huma.ErrorModel) error {
+	for _, one := range theirs.Errors {
+		at := strings.Split(one.Location, ".")
+		if len(at) < 2 {
+			continue
+		}
+		name, _, _ := strings.Cut(at[1], "[")
+		if known, ok := members[name]; ok {
+			return known
+		}
+		return unknownMember(name)
+	}
+	return errBody
 }
 
 // api answers every route of /v1.
@@ -275,8 +299,9 @@ func (s *Server) verifyPicture(w http.ResponseWriter, r *http.Request, v *visit)
 			if len(all) == 1 {
 				continue
 			}
+			return members[name]
 		}
-		return errBody
+		return unknownMember(name)
 	}
 	person, err := beneficiary(values)
 	if err != nil {
@@ -307,7 +332,7 @@ func beneficiary(values url.Values) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, errBody
+		return 0, members["beneficiary"]
 	}
 	return n, nil
 }

@@ -128,6 +128,33 @@ func TestProblemsQuoteNothing(t *testing.T) {
 	}
 }
 
+// A problem names the member that is wrong, in words for whoever writes the software.
+func TestProblemsNameTheMember(t *testing.T) {
+	s := newScene(t)
+	for body, want := range map[string]string{`{"code":"x","date_of_care":"02/03/2027"}`: "date_of_care : AAAA-MM-JJ", `{"code":"x","date_of_care":"2027-02-30"}`: "date_of_care : AAAA-MM-JJ",
+		`{"code":"x","beneficiary":99}`: "beneficiary : 1 à 12", `{"code":"x","domaine":"PHAR"}`: "domaine : ", `{"code":1}`: "code : ", `{`: "JSON", `{}`: "code ou presses",
+		`{"code":"x","` + strings.Repeat("z", maxNamed+1) + `":1}`: "inconnu"} {
+		a := s.v1("POST", "verify", body)
+		var p Problem
+		a.json(t, &p)
+		said := strings.ReplaceAll(p.Todo, "\u00a0", " ")
+		if a.status < 400 || !strings.Contains(said, want) || strings.Contains(said, "page") || strings.Contains(said, "zzz") {
+			t.Errorf("%.50s: %d %q", body, a.status, p.Todo)
+		}
+	}
+	if a := s.v1("POST", "verify", `{"code":"x"}`, "Content-Type", ""); a.status != 415 || !bytes.Contains(a.body, []byte("application/json")) {
+		t.Errorf("no media type: %d %s", a.status, a.body)
+	}
+	for _, path := range []string{"nowhere", "verify/", "receipts/", "docs", "schemas/Document.json"} {
+		if a := s.v1("GET", path, ""); a.status != 404 || a.header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		if a := s.send("GET", "/v1/"+path, "", "Authorization", "Bearer x"); a.status != 403 || len(a.body) != 0 {
+			t.Errorf("%s without the token: %d", path, a.status)
+		}
+	}
+}
+
 func TestVerifyPicture(t *testing.T) {
 	s := newScene(t)
 	png := []string{"Content-Type", "image/png"}

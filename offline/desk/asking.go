@@ -43,18 +43,21 @@ type joiner struct {
 
 // question reads what is asked, wherever the code comes from.
 func question(domain, care string, person int) (q counter.Question, err error) {
-	if len(domain) > 16 || person < 0 || person > 12 {
-		return q, errBody
+	if person < 0 || person > 12 {
+		return q, members["beneficiary"]
+	}
+	if len(domain) > 16 {
+		return q, members["domain"]
 	}
 	for i := range len(domain) {
 		if c := domain[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return q, errBody
+			return q, members["domain"]
 		}
 	}
 	q.Domain, q.Person = domain, person
 	if care != "" {
 		if q.Care, err = rights.ParseDate(care); err != nil {
-			return q, errBody
+			return q, members["date_of_care"]
 		}
 	}
 	return q, nil

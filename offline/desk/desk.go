@@ -180,7 +180,7 @@ type Options struct {
 	Progress func() Progress
 	// Mode tells the mode, "rescue", "online" or "offline", and the reason's code; nil: "rescue", "off".
 	Mode func() (mode, reason string)
-	// Front brings the program's window to the front, or opens one; nil: a second program is only told that this one runs.
+	// Front brings the program's window to the front, or opens one; nil: a second program gets a new address to open.
 	Front func(ctx context.Context) error
 	// Gone is called once no page has been open, and no software has asked, for GoneAfter; nil: the desk runs until it is told
 	// to end. It may call Close.

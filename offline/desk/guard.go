@@ -108,7 +108,21 @@ func (s *Server) find(r *http.Request) (found *route, secret, rest string, ok bo
 			return one, secret, rest, true
 		}
 	}
+	if strings.HasPrefix(p, "/v1/") && (r.Method == http.MethodGet || r.Method == http.MethodPost) && !s.anyMethod(name) {
+		return &route{method: r.Method, kind: software, name: "elsewhere", handle: func(http.ResponseWriter, *http.Request, *visit) error { return errNowhere }}, "", "", true
+	}
 	return nil, "", "", false
+}
+
+// anyMethod says whether a path leads somewhere, asked in another way.
+func (s *Server) anyMethod(name string) bool {
+	return slices.ContainsFunc(s.routes, func(r route) bool {
+		if r.under == "" {
+			return name == r.kind.String()+" "+r.name
+		}
+		rest, ok := strings.CutPrefix(name, r.kind.String()+" "+r.under)
+		return ok && rest != ""
+	})
 }
 
 // fromBrowser refuses what another site made a browser send. Programs that are no browser send none of these headers; they get

@@ -149,7 +149,7 @@ func TestPathsHaveOneForm(t *testing.T) {
 	s := newScene(t)
 	for _, path := range []string{"/s/" + s.secret, "//s/" + s.secret + "/state", "/s//" + s.secret + "/state", "/s/" + s.secret + "//state", "/s/" + s.secret + "/./state", "/s/" + s.secret + "/web/../state",
 		"/s/" + s.secret + "/state/", "/s/" + s.secret + "/%73tate", "/s/" + s.secret + "/web/%2e%2e/desk.html", "/s/" + s.secret + "/web/", "/s/" + s.secret + "/web/desk.html",
-		"/s/" + s.secret + "/web/desk.go", "/s/" + s.secret + "/web/vendor", "/", "", "/open/", "/open/x", "/v1", "/v1/", "/v1/docs", "/v1/schemas/Document.json", "/v1/verify/", "/debug/pprof/", "/instance/", "/favicon.ico", "/robots.txt"} {
+		"/s/" + s.secret + "/web/desk.go", "/s/" + s.secret + "/web/vendor", "/", "", "/open/", "/open/x", "/v1", "/v1//docs", "/v1/%64ocs", "/debug/pprof/", "/instance/", "/favicon.ico", "/robots.txt"} {
 		c := must(net.Dial("tcp", s.host))(t)
 		target := path
 		if target == "" {
@@ -218,6 +218,30 @@ func TestLaunchCode(t *testing.T) {
 	}
 	if n := len(s.launches.all); n > maxLaunches {
 		t.Errorf("%d launches remembered", n)
+	}
+}
+
+// Whoever opens an address again in a browser is told so; nobody else is told anything.
+func TestUsedUpAddress(t *testing.T) {
+	s := newScene(t)
+	path := strings.TrimPrefix(s.Launch(), s.origin())
+	typed := []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	if a := s.send("GET", path, "", typed...); a.status != 303 {
+		t.Fatalf("first: %d", a.status)
+	}
+	for _, p := range []string{path, "/open/" + strings.Repeat("A", secretSize)} {
+		a := s.send("GET", p, "", typed...)
+		if a.status != 403 || string(a.body) != usedUp || a.header.Get("Content-Type") != "text/plain; charset=utf-8" || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("again: %d %q", a.status, a.body)
+		}
+		for _, pairs := range [][]string{nil, with(typed, "Host", "evil.test"), with(typed, "Sec-Fetch-Site", "cross-site"), with(typed, "Sec-Fetch-Dest", "iframe"), with(typed, "Sec-Purpose", "prefetch")} {
+			if a := s.send("GET", p, "", pairs...); a.status != 403 || len(a.body) != 0 {
+				t.Errorf("%v: %d %q", pairs, a.status, a.body)
+			}
+		}
+	}
+	if a := s.send("GET", path+"A", "", typed...); a.status != 403 || len(a.body) != 0 {
+		t.Errorf("no code: %d %q", a.status, a.body)
 	}
 }
 

@@ -101,7 +101,7 @@ func newCalls() *calls {
 }
 
 // fresh says whether a nonce comes for the first time among the last of them: a desk is called some times a day, and what a
-// replay brings about is a window that comes to the front.
+// replay brings about is a window that comes to the front, or an address for who hears the answer.
 func (c *calls) fresh(nonce string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,8 +115,8 @@ func (c *calls) fresh(nonce string) bool {
 	return true
 }
 
-// proof binds the secret to one purpose, port, order and nonce, so that what is said on one port is worth nothing on another.
-func proof(key []byte, purpose string, port int, order string, nonce []byte) []byte {
+// proof binds the secret to one purpose, port, order, nonce (of one size) and what is said beside them, so that what is said on one port is worth nothing on another.
+func proof(key []byte, purpose string, port int, order string, nonce []byte, said string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(purpose))
 	mac.Write([]byte{0})
@@ -124,12 +124,13 @@ func proof(key []byte, purpose string, port int, order string, nonce []byte) []b
 	mac.Write([]byte(order))
 	mac.Write([]byte{0})
 	mac.Write(nonce)
+	mac.Write([]byte(said))
 	return mac.Sum(nil)
 }
 
 // call is the body of POST /instance.
 type call struct {
-	Order string `json:"order"` // "prove", "front"
+	Order string `json:"order"` // "prove", "front", "launch"
 	Nonce []byte `json:"nonce"`
 	Proof []byte `json:"proof"`
 }
@@ -137,26 +138,28 @@ type call struct {
 type called struct {
 	Proof   []byte `json:"proof"`
 	Version string `json:"version"`
+	Launch  string `json:"launch,omitempty"` // an address as of Server.Launch; the proof covers it
 }
 
-// Call gives an order to the desk that a file speaks of: "front" brings its window to the front, or opens one; "prove" only
-// asks whether it is the desk. nil means that the desk did it. Errors: ErrAbsent, ErrImpostor, ErrInfo.
-func Call(ctx context.Context, to Info, order string) error {
+// Call gives an order to the desk that a file speaks of: "front" brings its window to the front, or opens one; "launch" asks
+// for a new address, as of Server.Launch; "prove" only asks whether it is the desk. nil means that the desk did it. address is
+// what a person is to open: after "launch", and after "front" where the desk has no window. Errors: ErrAbsent, ErrImpostor, ErrInfo.
+func Call(ctx context.Context, to Info, order string) (address string, err error) {
 	key, err := to.key()
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLife)
 	defer cancel()
 	nonce := make([]byte, nonceSize)
 	rand.Read(nonce)
-	body, err := json.Marshal(call{order, nonce, proof(key, callPurpose, to.Port, order, nonce)})
+	body, err := json.Marshal(call{order, nonce, proof(key, callPurpose, to.Port, order, nonce, "")})
 	if err != nil {
-		return err
+		return "", err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+strconv.Itoa(to.Port)+"/instance", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return "", err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	// Neither a proxy nor another address has any business between two programs of one computer.
@@ -166,24 +169,26 @@ func Call(ctx context.Context, to Info, order string) error {
 	if err != nil {
 		var dial *net.OpError
 		if errors.As(err, &dial) && dial.Op == "dial" && ctx.Err() == nil {
-			return ErrAbsent
+			return "", ErrAbsent
 		}
-		return fmt.Errorf("%w: no answer", ErrImpostor)
+		return "", fmt.Errorf("%w: no answer", ErrImpostor)
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(answer.Body, maxInfo+1))
 	var got called
 	if err != nil || answer.StatusCode != http.StatusOK || decodeStrict(b, maxInfo, &got) != nil {
-		return ErrImpostor
+		return "", ErrImpostor
 	}
-	if !hmac.Equal(got.Proof, proof(key, backPurpose, to.Port, order, nonce)) {
-		return ErrImpostor
+	if !hmac.Equal(got.Proof, proof(key, backPurpose, to.Port, order, nonce, got.Launch)) {
+		return "", ErrImpostor
 	}
-	return nil
+	return got.Launch, nil
 }
 
-// CallFirst asks the desk that runs already to come to the front. See Call for its errors.
-func CallFirst(ctx context.Context, first Info) error { return Call(ctx, first, "front") }
+// CallFirst asks the desk that runs already to come to the front. See Call for the address and the errors.
+func CallFirst(ctx context.Context, first Info) (address string, err error) {
+	return Call(ctx, first, "front")
+}
 
 // instance answers POST /instance. Whoever can't prove who he is gets what everybody gets.
 func (s *Server) instance(w http.ResponseWriter, r *http.Request, _ *visit) error {
@@ -191,19 +196,20 @@ func (s *Server) instance(w http.ResponseWriter, r *http.Request, _ *visit) erro
 	if err := readJSON(w, r, maxInfo, &c); err != nil {
 		return errOutside
 	}
-	if len(c.Nonce) != nonceSize || !hmac.Equal(c.Proof, proof(s.calls.key, callPurpose, s.port, c.Order, c.Nonce)) || !s.calls.fresh(string(c.Nonce)) {
+	if len(c.Nonce) != nonceSize || !hmac.Equal(c.Proof, proof(s.calls.key, callPurpose, s.port, c.Order, c.Nonce, "")) || !s.calls.fresh(string(c.Nonce)) {
 		return errOutside
 	}
-	switch c.Order {
-	case "prove":
-	case "front":
-		if s.o.Front != nil {
-			if err := s.o.Front(r.Context()); err != nil {
-				return err
-			}
+	address := ""
+	switch {
+	case c.Order == "prove":
+	case c.Order == "front" && s.o.Front != nil:
+		if err := s.o.Front(r.Context()); err != nil {
+			return err
 		}
+	case c.Order == "front", c.Order == "launch":
+		address = s.Launch()
 	default:
 		return errOutside
 	}
-	return writeJSON(w, http.StatusOK, called{proof(s.calls.key, backPurpose, s.port, c.Order, c.Nonce), s.o.Version})
+	return writeJSON(w, http.StatusOK, called{proof(s.calls.key, backPurpose, s.port, c.Order, c.Nonce, address), s.o.Version, address})
 }

@@ -66,12 +66,12 @@ func TestCall(t *testing.T) {
 	fronts := 0
 	s := newScene(t, func(o *Options) { o.Front = func(context.Context) error { fronts++; return nil } })
 	info := must(ParseInfo(s.Info().Bytes()))(t)
-	if err := CallFirst(t.Context(), info); err != nil || fronts != 1 {
+	if _, err := CallFirst(t.Context(), info); err != nil || fronts != 1 {
 		t.Fatalf("%v, %d fronts", err, fronts)
 	}
 	other := info
 	other.Proof = NewSecret()
-	if err := CallFirst(t.Context(), other); !errors.Is(err, ErrImpostor) || fronts != 1 {
+	if _, err := CallFirst(t.Context(), other); !errors.Is(err, ErrImpostor) || fronts != 1 {
 		t.Errorf("another file's proof: %v, %d fronts", err, fronts)
 	}
 	// What a squatter hears he can neither answer nor use at the desk.
@@ -82,7 +82,7 @@ func TestCall(t *testing.T) {
 		"mirror": func(w http.ResponseWriter, r *http.Request) {
 			var c call
 			json.NewDecoder(r.Body).Decode(&c)
-			json.NewEncoder(w).Encode(called{c.Proof, "x"})
+			json.NewEncoder(w).Encode(called{c.Proof, "x", ""})
 		},
 		"empty":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"proof":"","version":""}`) },
 		"hang up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
@@ -104,7 +104,7 @@ func TestCall(t *testing.T) {
 		port, asked := squatter(t, fake)
 		at := info
 		at.Port = port
-		if err := CallFirst(t.Context(), at); !errors.Is(err, ErrImpostor) || asked.Load() == 0 || fronts != 1 {
+		if _, err := CallFirst(t.Context(), at); !errors.Is(err, ErrImpostor) || asked.Load() == 0 || fronts != 1 {
 			t.Errorf("%s: %v, asked %d times, %d fronts", name, err, asked.Load(), fronts)
 		}
 	}
@@ -114,7 +114,7 @@ func TestCall(t *testing.T) {
 	// What was said at the desk itself counts once.
 	key := must(info.key())(t)
 	nonce := make([]byte, nonceSize)
-	once := string(must(json.Marshal(call{"front", nonce, proof(key, callPurpose, s.port, "front", nonce)}))(t))
+	once := string(must(json.Marshal(call{"front", nonce, proof(key, callPurpose, s.port, "front", nonce, "")}))(t))
 	if a := s.send("POST", "/instance", once, "Content-Type", "application/json"); a.status != 200 || fronts != 2 {
 		t.Errorf("by hand: %d", a.status)
 	}
@@ -123,7 +123,7 @@ func TestCall(t *testing.T) {
 	}
 	// A proof stands for its own order: what was heard of a question can't be turned into another one.
 	nonce[0]++
-	asked := proof(key, callPurpose, s.port, "prove", nonce)
+	asked := proof(key, callPurpose, s.port, "prove", nonce, "")
 	turned := string(must(json.Marshal(call{"front", nonce, asked}))(t))
 	for _, body := range []string{turned, `{}`, `{"order":"front"}`, `{"order":"front","nonce":"","proof":""}`} {
 		if a := s.send("POST", "/instance", body, "Content-Type", "application/json"); a.status != 403 || len(a.body) != 0 || fronts != 2 {
@@ -138,8 +138,46 @@ func TestCall(t *testing.T) {
 	l := must(net.Listen("tcp4", "127.0.0.1:0"))(t)
 	gone.Port = l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	if err := CallFirst(t.Context(), gone); !errors.Is(err, ErrAbsent) {
+	if _, err := CallFirst(t.Context(), gone); !errors.Is(err, ErrAbsent) {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// A desk without a window gives the second program a new address; one with a window does when asked for it. Nobody else gets one,
+// and an address that was changed on its way is not believed.
+func TestCallForAddress(t *testing.T) {
+	fronts := 0
+	with := newScene(t, func(o *Options) { o.Front = func(context.Context) error { fronts++; return nil } })
+	without := newScene(t)
+	seen := map[string]bool{}
+	for order, s := range map[string]*scene{"launch": with, "front": without} {
+		for range 2 {
+			address, err := Call(t.Context(), s.Info(), order)
+			if err != nil || !strings.HasPrefix(address, s.origin()+"/open/") || seen[address] || fronts != 0 {
+				t.Fatalf("%s: %.30s, %v, %d fronts", order, address, err, fronts)
+			}
+			seen[address] = true
+			a := must(client.Get(address))(t)
+			a.Body.Close()
+			if a.StatusCode != 303 {
+				t.Errorf("%s: %d", order, a.StatusCode)
+			}
+		}
+	}
+	info := with.Info()
+	key := must(info.key())(t)
+	info.Port, _ = squatter(t, func(w http.ResponseWriter, r *http.Request) {
+		var c call
+		json.NewDecoder(r.Body).Decode(&c)
+		json.NewEncoder(w).Encode(called{proof(key, backPurpose, info.Port, c.Order, c.Nonce, "http://127.0.0.1/good"), "x", "http://127.0.0.1/bad"})
+	})
+	if address, err := Call(t.Context(), info, "launch"); !errors.Is(err, ErrImpostor) || address != "" {
+		t.Errorf("another address: %q, %v", address, err)
+	}
+	n := make([]byte, nonceSize)
+	bad := string(must(json.Marshal(call{"launch", n, proof(key, callPurpose, with.port, "prove", n, "")}))(t))
+	if a := with.send("POST", "/instance", bad, "Content-Type", "application/json"); a.status != 403 || len(a.body) != 0 {
+		t.Errorf("proof of another order: %d", a.status)
 	}
 }
 

@@ -18,6 +18,9 @@ const (
 	maxLaunches = 32               // codes and sessions remembered; older ones end
 )
 
+// secretSize is the length of what NewSecret makes.
+const secretSize = 43
+
 // NewSecret makes 256 random bits, as text for addresses and files.
 func NewSecret() string {
 	var b [32]byte

@@ -4,6 +4,7 @@ package desk
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -94,6 +95,9 @@ func (s *Server) table() []route {
 	}
 }
 
+// usedUp is for the person who opens an address again, or too late. It says the same of a code that never was.
+const usedUp = "Cette adresse a déjà servi ou a expiré\u00a0: relancez comptoir.\nThis address was used or has expired: start comptoir again.\n"
+
 // open turns a one-time code into a session.
 func (s *Server) open(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if foreign(r.RemoteAddr, s.host) {
@@ -102,6 +106,12 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	secret, ok := s.launches.open(v.rest)
 	if !ok {
+		if len(v.rest) == secretSize && r.Header.Get("Sec-Fetch-Dest") == "document" { // the guard saw that it is nobody's link
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(http.StatusForbidden)
+			_, err := io.WriteString(w, usedUp)
+			return gone(err)
+		}
 		return errOutside
 	}
 	w.Header().Set("Location", "/s/"+secret+"/")
@@ -165,6 +175,7 @@ func (s *Server) fail(w *answer, to *route, v *visit, err error) {
 		s.log.Warn("request failed", "route", to.key(), "code", t.Code)
 	}
 	if to.kind == software {
+		t = forSoftware(err, t, v.lang)
 		writeProblem(w, status, t)
 		return
 	}

@@ -185,24 +185,8 @@ func testFirstStartByKeyboard(t *testing.T, browser *tab) {
 
 // A scan, another person by a digit, another day, copy by one key, receipt by one key, Escape: no mouse, on a French keyboard too.
 func testVerdictByKeyboard(t *testing.T, browser *tab) {
-	s := newStand(t)
+	s := careStand(t)
 	furnish(s)
-	s.on("POST scan", func(w http.ResponseWriter, body []byte) {
-		var q struct {
-			ID     int64
-			Person int
-			Care   string
-		}
-		_ = json.Unmarshal(body, &q)
-		d := document(offline.French, offline.OK, object{"id": q.ID})
-		if q.Person > 0 {
-			d["beneficiary"] = q.Person
-		}
-		if q.Care != "" {
-			d["care"] = q.Care
-		}
-		writeTestJSON(w, 200, d)
-	})
 	b := browser.at(t, s)
 	b.open("")
 	eval[any](b, `globalThis.opened = []; addEventListener('click', (e) => { const a = e.target.closest('a[download], a[target]'); if (a) { e.preventDefault(); opened.push(a.getAttribute('href')); } }, true);
@@ -228,6 +212,7 @@ func testVerdictByKeyboard(t *testing.T, browser *tab) {
 	if !eval[bool](b, "document.querySelector('#verdict').hidden && document.querySelector('#verdict').textContent === ''") {
 		t.Error("the verdict on another day stays on the screen")
 	}
+	b.enter()
 	b.until("document.querySelector('.other')?.textContent === '10/02/2026'")
 	if !eval[bool](b, "document.querySelector('#other-day').checkVisibility() && document.querySelector('#other-day strong').textContent.includes('10/02/2026')") {
 		t.Error("a date of care that isn't today isn't shown large")
@@ -263,4 +248,159 @@ func testDigitsOnlyOnTheVerdict(t *testing.T, browser *tab) {
 		t.Errorf("asked %q", got)
 	}
 	b.quiet("digits")
+}
+
+// careStand answers each scan with the day and the person that it was asked for.
+func careStand(t *testing.T) *stand {
+	s := newStand(t)
+	s.on("POST scan", func(w http.ResponseWriter, body []byte) {
+		var q struct {
+			ID     int64
+			Person int
+			Care   string
+		}
+		_ = json.Unmarshal(body, &q)
+		d := document(offline.French, offline.OK, object{"id": q.ID})
+		if q.Person > 0 {
+			d["beneficiary"] = q.Person
+		}
+		if q.Care != "" {
+			d["care"] = q.Care
+		}
+		writeTestJSON(w, 200, d)
+	})
+	return s
+}
+
+// The date of care, typed slowly beside a verdict: that verdict goes at the first change, and one question is asked, at Enter or
+// when the field is left, for the day that shows.
+func testDateIsTypedSlowly(t *testing.T, browser *tab) {
+	s := careStand(t)
+	b := browser.at(t, s)
+	b.open("")
+	b.scan()
+	const pending = "!document.querySelector('#reading').hidden && document.querySelector('#reading-title').textContent.includes('Date en cours de saisie') && document.querySelector('#verdict').textContent === ''"
+	slowly := func(digits string) {
+		t.Helper()
+		for _, r := range digits {
+			time.Sleep(570 * time.Millisecond) // and the 130 ms of press: longer than any rest of the page
+			b.press(string(r), "Digit"+string(r), int64(r), 0)
+			if at := eval[string](b, focused); at != "care" {
+				t.Fatalf("after %c the focus is on %s", r, at)
+			}
+		}
+	}
+	asked := func(n int) {
+		t.Helper()
+		if got := s.questions("POST scan"); len(got) != n {
+			t.Fatalf("asked %q", got)
+		}
+	}
+	b.press("s", "KeyS", 83, 1)
+	b.until("document.activeElement.id === 'care'")
+	slowly("0302")
+	if !eval[bool](b, pending) {
+		t.Error("a verdict stands beside a date that is being typed")
+	}
+	slowly("2027")
+	asked(1)
+	b.until(pending)
+	day := eval[string](b, "document.querySelector('#care').value")
+	if day != "2027-02-03" && day != "2027-03-02" { // as the browser orders them
+		t.Fatalf("the field holds %q", day)
+	}
+	b.enter()
+	b.until("document.activeElement.id === 'verdict' && document.querySelector('#headline')")
+	asked(2)
+	if got := s.questions("POST scan")[1]; !strings.Contains(got, `"care":"`+day+`"`) {
+		t.Errorf("asked %s", got)
+	}
+	b.press("2", "Digit2", 50, 0)
+	b.until("document.querySelectorAll('.person')[1]?.getAttribute('aria-pressed') === 'true'")
+	asked(3)
+	if got := s.questions("POST scan")[2]; !strings.Contains(got, `"care":"`+day+`"`) || !strings.Contains(got, `"person":2`) {
+		t.Errorf("asked %s", got)
+	}
+	// Enter without a change asks nothing; a year in part is no day, however the field is left.
+	b.press("s", "KeyS", 83, 1)
+	b.until("document.activeElement.id === 'care'")
+	b.enter()
+	b.until("document.activeElement.id === 'verdict'")
+	b.press("s", "KeyS", 83, 1)
+	b.until("document.activeElement.id === 'care'")
+	slowly("0302000")
+	slowly("2")
+	b.enter()
+	time.Sleep(700 * time.Millisecond) // nothing may come of it
+	eval[any](b, "document.querySelector('#domain').focus(); 1")
+	b.until("document.querySelector('#reading-count').textContent.includes('incomplète')")
+	time.Sleep(700 * time.Millisecond) // nothing may come of it
+	asked(3)
+	// The field is left with a whole day: asked once, and the focus stays where it went.
+	b.press("s", "KeyS", 83, 1)
+	b.until("document.activeElement.id === 'care'")
+	slowly("04042026")
+	asked(3)
+	eval[any](b, "document.querySelector('#domain').focus(); 1")
+	b.until("document.querySelector('.other')?.textContent === '04/04/2026' && document.activeElement.id === 'domain'")
+	asked(4)
+	b.quiet("date")
+}
+
+// A refusal of the settings names its field, on both screens that have them.
+func testSettingsNameTheirField(t *testing.T, browser *tab) {
+	s := newStand(t)
+	refuse := func(w http.ResponseWriter, _ []byte) {
+		writeTestJSON(w, 400, object{"error": object{"what": "Les réglages sont refusés.", "todo": "Corrigez-les."}})
+	}
+	s.on("POST settings", refuse)
+	b := browser.at(t, s)
+	for _, one := range []struct{ screen, field, typed, words string }{
+		{"first", "f-finess", "750000011", "Neuf caractères, clé comprise"},
+		{"settings", "s-finess", "75000", "Neuf caractères, clé comprise"},
+		{"settings", "s-retention", "12", "de 30 à 3650"},
+		{"settings", "s-sync", "2", "De 5 à 1440"},
+		{"settings", "s-port", "80", "de 1024 à 65535"},
+	} {
+		b.open("#" + one.screen)
+		b.until("!document.querySelector('#" + one.screen + "').hidden")
+		field := "document.querySelector('#" + one.field + "')"
+		eval[any](b, field+".focus(); "+field+".value = ''; 1")
+		b.write(one.typed)
+		if one.screen == "first" {
+			b.tab()
+		}
+		b.enter()
+		b.until(field + ".getAttribute('aria-invalid') === 'true' && document.activeElement === " + field)
+		if got := eval[string](b, "document.getElementById("+field+".getAttribute('aria-describedby').split(' ')[0]).textContent"); !strings.Contains(got, one.words) {
+			t.Errorf("%s: says %q", one.field, got)
+		}
+		if n := eval[int](b, "document.querySelectorAll('[aria-invalid]').length"); n != 1 {
+			t.Errorf("%s: %d fields are marked", one.field, n)
+		}
+		b.write("1")
+		b.press("Backspace", "Backspace", 8, 0)
+		b.until("!" + field + ".hasAttribute('aria-invalid') && !document.querySelector('#" + one.field + "-wrong')")
+	}
+	b.hush() // a refusal is reported by the browser
+}
+
+// What screen readers heard of one verdict is gone when the next one speaks.
+func testOneVoice(t *testing.T, browser *tab) {
+	s := newStand(t)
+	b := browser.at(t, s)
+	b.open("")
+	for _, reason := range []offline.Reason{offline.NotCovered, offline.OK, offline.NotCovered} {
+		s.verdicts(document(offline.French, reason, nil))
+		b.burst("TP1ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+		speaks, silent := "live", "alert"
+		if reason == offline.NotCovered {
+			speaks, silent = silent, speaks
+		}
+		b.until("document.querySelector('#headline') && document.querySelector('#" + speaks + "').textContent.startsWith(document.querySelector('#headline').textContent)")
+		if got := eval[string](b, "document.querySelector('#"+silent+"').textContent"); got != "" {
+			t.Errorf("%s: #%s still says %q", reason, silent, got)
+		}
+	}
+	b.quiet("voice")
 }

@@ -122,7 +122,7 @@ func (s *Server) Start(ctx context.Context, wished int) error {
 		}
 		close(s.done)
 	}()
-	if err := Call(ctx, s.Info(), "prove"); err != nil {
+	if _, err := Call(ctx, s.Info(), "prove"); err != nil {
 		return errors.Join(fmt.Errorf("%w: %w", ErrPort, err), s.Close(ctx))
 	}
 	s.hub.start()

@@ -26,6 +26,8 @@ var errOutside = errors.New("desk: not let in")
 var (
 	errBody = &known{http.StatusBadRequest, "bad_request", words{"la demande est mal formée", "recharger la page ; si cela continue, mettre le programme à jour"},
 		words{"the request is malformed", "reload the page; if it happens again, update the program"}}
+	errNowhere = &known{http.StatusNotFound, "no_such_path", words{"cette adresse n’existe pas dans l’interface", "voir /v1/openapi.json"},
+		words{"the interface has no such path", "see /v1/openapi.json"}}
 	errLong = &known{http.StatusRequestEntityTooLarge, "too_long", words{"ce qui a été envoyé est trop long", "scanner de nouveau, ou choisir un fichier plus petit"},
 		words{"what was sent is too long", "scan again, or choose a smaller file"}}
 	errMedia = &known{http.StatusUnsupportedMediaType, "media_type", words{"ce type de fichier n’est pas accepté", "choisir un PDF, un PNG ou un JPEG ; pour une liste, un fichier zip"},
@@ -72,6 +74,63 @@ func (k *known) trouble(lang offline.Language) Trouble {
 		return Trouble{k.code, k.en.what, k.en.todo}
 	}
 	return Trouble{k.code, spaced(k.fr.what), spaced(k.fr.todo)}
+}
+
+// misused is errBody, with the member of the request that is wrong: for software, whose maker reads it. It never holds a value.
+type misused struct{ fr, en string }
+
+func (m *misused) Error() string { return "desk: malformed request" }
+func (m *misused) Unwrap() error { return errBody }
+
+// members says what each member of a question must be.
+var members = map[string]*misused{
+	"code":         {"code : un texte de 1 à 16384 caractères", "code: a text of 1 to 16384 characters"},
+	"presses":      {"presses : une liste de 1 à 8192 touches", "presses: a list of 1 to 8192 keys"},
+	"domain":       {"domain : 16 lettres majuscules ou chiffres au plus, par exemple PHAR", "domain: at most 16 capital letters or digits, for example PHAR"},
+	"date_of_care": {"date_of_care : AAAA-MM-JJ", "date_of_care: YYYY-MM-DD"},
+	"beneficiary":  {"beneficiary : 1 à 12, ou 0 pour le foyer", "beneficiary: 1 to 12, or 0 for the household"},
+	"lang":         {"lang : fr ou en", "lang: fr or en"},
+	"number":       {"number : 64 caractères au plus", "number: at most 64 characters"},
+}
+
+var (
+	errOneCode  = &misused{"donner code ou presses, un seul des deux", "give either code or presses"}
+	errTwoPlace = &misused{"avec un corps JSON, domain, date_of_care et beneficiary sont ses membres et non des paramètres de l’adresse",
+		"with a JSON body, domain, date_of_care and beneficiary are its members, not parameters of the address"}
+	errJSON = &misused{"envoyer un objet JSON en UTF-8, chaque membre une seule fois, en minuscules et sans null ; voir /v1/openapi.json",
+		"send one JSON object in UTF-8, each member once, in small letters and not null; see /v1/openapi.json"}
+)
+
+const maxNamed = 40
+
+// unknownMember names what no request has. A name that could be a person's own, by its letters or its length, is left out.
+func unknownMember(name string) *misused {
+	if !plainName(name) || len(name) > maxNamed {
+		return &misused{"un membre ou un paramètre est inconnu ; voir /v1/openapi.json", "a member or parameter is unknown; see /v1/openapi.json"}
+	}
+	return &misused{name + " : membre ou paramètre inconnu ; voir /v1/openapi.json", name + ": unknown member or parameter; see /v1/openapi.json"}
+}
+
+// forSoftware replaces advice that only somebody at the page could follow.
+func forSoftware(err error, t Trouble, lang offline.Language) Trouble {
+	var m *misused
+	switch {
+	case errors.As(err, &m):
+	case errors.Is(err, errBody):
+		m = errJSON
+	case errors.Is(err, errMedia):
+		m = &misused{"donner un seul en-tête Content-Type : application/json pour une question ; application/pdf, image/png, image/jpeg ou application/octet-stream pour un fichier",
+			"give one Content-Type header: application/json for a question; application/pdf, image/png, image/jpeg or application/octet-stream for a file"}
+	default:
+		return t
+	}
+	if errors.Is(err, errMedia) {
+		t.What = map[bool]string{true: "this Content-Type is missing or not accepted", false: "le Content-Type manque ou n’est pas accepté"}[lang == offline.English]
+	}
+	if t.Todo = m.en; lang != offline.English {
+		t.Todo = spaced(m.fr)
+	}
+	return t
 }
 
 // outer is an error of the program around the desk, that Options.Explain has words for.

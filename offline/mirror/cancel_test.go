@@ -23,7 +23,7 @@ func TestCancelledReaders(t *testing.T) {
 	defer m.Close()
 	random := rand.New(rand.NewPCG(1, 2))
 	gone := 0
-	for range 60_000 {
+	for range 25_000 {
 		ctx, cancel := context.WithCancel(context.Background())
 		until := time.Now().Add(time.Duration(random.IntN(120_000)))
 		go func() { // a timer is too coarse to hit the middle of a statement

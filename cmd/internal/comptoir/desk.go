@@ -30,7 +30,7 @@ type deskFlags struct {
 }
 
 func (f *deskFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.noWindow, "no-window", false, "n’ouvre pas de fenêtre et affiche l’adresse, qui ne sert qu’une fois")
+	c.Flags().BoolVar(&f.noWindow, "no-window", false, "n’ouvre pas de fenêtre et affiche l’adresse, qui sert une fois et pendant une minute ; relancer la commande en donne une autre")
 	c.Flags().IntVar(&f.port, "port", 0, "`PORT`port souhaité sur 127.0.0.1 ; celui des réglages, ou un port libre par défaut")
 	c.Flags().StringVar(&f.lang, "lang", "", "`LANGUE`langue de la page : fr ou en ; celle des réglages par défaut")
 }
@@ -65,12 +65,16 @@ func (f deskFlags) run(c *cobra.Command) error {
 	if err := mirror.MakeFolder(dir); err != nil {
 		return inFrench(dir, err)
 	}
-	first, release, err := claim(ctx, dir)
+	first, address, release, err := claim(ctx, dir, f.noWindow)
 	switch {
 	case errors.Is(err, errFirst):
 		return ui.WithHint(fmt.Errorf("un autre comptoir est ouvert sur ce dossier et ne répond pas"), "le fermer, ou redémarrer l’ordinateur ; les autres commandes fonctionnent")
 	case err != nil:
 		return inFrench(dir, err)
+	case !first && address != "":
+		fmt.Fprintln(c.ErrOrStderr(), "le comptoir est déjà ouvert ; nouvelle adresse, qui sert une fois et pendant une minute\u00a0:")
+		fmt.Fprintln(c.OutOrStdout(), address)
+		return nil
 	case !first:
 		fmt.Fprintln(c.OutOrStdout(), "le comptoir est déjà ouvert : sa fenêtre passe au premier plan")
 		return nil
@@ -102,9 +106,8 @@ func (f deskFlags) serve(ctx context.Context, c *cobra.Command, dir string) erro
 	glass := &glass{profile: filepath.Join(dir, profileName), log: log}
 	o := sp.options()
 	o.Token, o.Log, o.Version = key, log, ui.Version()
-	o.Front = glass.front
 	if !f.noWindow {
-		o.Gone = end
+		o.Front, o.Gone = glass.front, end
 	}
 	server, err := desk.New(o)
 	if err != nil {

@@ -25,31 +25,31 @@ var errFirst = errors.New("comptoir: the desk that runs does not answer")
 // patience is how long a first program may take between its lock and its port.
 const patience = 8 * time.Second
 
-// claim makes this program the desk of a folder. first is false when another one is, and came to the front. release gives
-// the folder back. A folder that can't be written has no lock: nothing is written there, and two desks harm nobody.
-func claim(ctx context.Context, dir string) (first bool, release func(), err error) {
+// claim makes this program the desk of a folder. first is false when another one is, and came to the front, or gave an address to
+// open because it has no window or noWindow asks for none. release gives the folder back. A folder that can't be written has no lock: nothing is written there, and two desks harm nobody.
+func claim(ctx context.Context, dir string, noWindow bool) (first bool, address string, release func(), err error) {
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
 	until := time.Now().Add(patience)
 	for {
 		got, err := lock.TryLock()
 		switch {
 		case got:
-			return true, func() { lock.Close() }, nil
+			return true, "", func() { lock.Close() }, nil
 		case readOnly(err):
-			return true, func() {}, nil
+			return true, "", func() {}, nil
 		case err != nil:
-			return false, nil, err
+			return false, "", nil, err
 		}
-		if callFirst(ctx, dir) == nil {
-			return false, nil, nil
+		if address, err := callFirst(ctx, dir, noWindow); err == nil {
+			return false, address, nil, nil
 		}
 		// It may be starting, or ending: the lock or the file is about to change.
 		if time.Now().After(until) {
-			return false, nil, errFirst
+			return false, "", nil, errFirst
 		}
 		select {
 		case <-ctx.Done():
-			return false, nil, ctx.Err()
+			return false, "", nil, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -59,14 +59,17 @@ func readOnly(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
-func callFirst(ctx context.Context, dir string) error {
+func callFirst(ctx context.Context, dir string, noWindow bool) (address string, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, infoName))
 	if err != nil {
-		return err
+		return "", err
 	}
 	info, err := desk.ParseInfo(b)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if noWindow {
+		return desk.Call(ctx, info, "launch")
 	}
 	allowFront(info.PID)
 	return desk.CallFirst(ctx, info)

@@ -91,8 +91,14 @@ func (m *memory) settings(ctx context.Context) counter.Settings {
 // Settings implements desk.Store.
 func (m *memory) Settings(ctx context.Context) ([]byte, error) { return m.opened().Settings(ctx) }
 
-// SaveSettings implements desk.Store.
+// SaveSettings implements desk.Store. A folder that is newly to be watched must be one that can be: errWatch. One that was
+// watched before, and is away at present, hinders no other setting.
 func (m *memory) SaveSettings(ctx context.Context, data []byte) error {
+	if next, err := counter.ParseSettings(data); err == nil && next.Watch != "" && next.Watch != m.settings(ctx).Watch {
+		if err := answerable(m.dir, next.Watch); err != nil {
+			return err
+		}
+	}
 	return m.opened().SaveSettings(ctx, data)
 }
 

@@ -3,6 +3,8 @@
 package comptoir
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"sceau/cmd/internal/ui"
@@ -11,7 +13,8 @@ import (
 const about = `Comptoir vérifie les cartes de tiers payant signées, avec ou sans réseau.
 
 Sans commande, il ouvre la page du comptoir dans sa propre fenêtre. Une seule page est ouverte par dossier : la lancer une
-seconde fois la remet au premier plan. Le dossier est celui de --dir, de COMPTOIR_DIR, ou celui de l’utilisateur :
+seconde fois la remet au premier plan. Avec --no-window, une adresse est affichée à la place : elle sert une fois, pendant une minute, et
+relancer la commande en donne une autre. Le dossier est celui de --dir, de COMPTOIR_DIR, ou celui de l’utilisateur :
 %LOCALAPPDATA%\Sceau\comptoir, ~/Library/Application Support/Sceau/comptoir ou ~/.local/share/sceau/comptoir.
 
     $ comptoir
@@ -36,7 +39,7 @@ func New() *cobra.Command {
 		Short:   "Vérifie les cartes de tiers payant, avec ou sans réseau",
 		Long:    about,
 		Version: ui.Version(),
-		Args:    ui.Args(cobra.NoArgs),
+		Args:    rootArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runDesk(c, f) },
 	}
 	f.add(root)
@@ -44,4 +47,16 @@ func New() *cobra.Command {
 	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch())
 	ui.SpeakFrench(root)
 	return root
+}
+
+// rootArgs refuses what is no command; a folder there was meant for --dir.
+func rootArgs(c *cobra.Command, args []string) error {
+	err := ui.Args(cobra.NoArgs)(c, args)
+	if err == nil {
+		return nil
+	}
+	if info, stat := os.Stat(args[0]); stat == nil && info.IsDir() {
+		return ui.WithHint(ui.Usage("commande inconnue\u00a0: %s", args[0]), "comptoir --dir %s", args[0])
+	}
+	return err
 }

@@ -50,7 +50,7 @@ func (s *sources) tell(ctx context.Context) {
 		st, changed := s.keeper.Watch()
 		code := ""
 		if st.LastError != nil {
-			code = troubleOf(st.LastError).code
+			code = troubleOf(inSync(st.LastError)).code
 		}
 		if code != last {
 			last = code
@@ -154,7 +154,8 @@ func (s *sources) bring(ctx context.Context, spec, root string, progress refresh
 }
 
 // Peek implements desk.Sources.
-func (s *sources) Peek(ctx context.Context, from desk.Source) (desk.Found, error) {
+func (s *sources) Peek(ctx context.Context, from desk.Source) (_ desk.Found, err error) {
+	defer func() { err = inSync(err) }()
 	spec, err := placed(from.Spec)
 	if err != nil {
 		return desk.Found{}, err
@@ -177,7 +178,8 @@ func (s *sources) Peek(ctx context.Context, from desk.Source) (desk.Found, error
 }
 
 // Follow implements desk.Sources.
-func (s *sources) Follow(ctx context.Context, from desk.Source, root string) error {
+func (s *sources) Follow(ctx context.Context, from desk.Source, root string) (err error) {
+	defer func() { err = inSync(err) }()
 	spec, err := placed(from.Spec)
 	if err != nil {
 		return err
@@ -212,7 +214,7 @@ func (s *sources) Sync(context.Context) error {
 
 func (s *sources) progress() desk.Progress {
 	st := s.keeper.State()
-	return desk.Progress{Running: st.Running, Source: shown(st.Source), Step: st.Step, Bytes: st.Bytes, Next: st.Next, Last: st.LastOK, Err: st.LastError}
+	return desk.Progress{Running: st.Running, Source: shown(st.Source), Step: st.Step, Bytes: st.Bytes, Next: st.Next, Last: st.LastOK, Err: inSync(st.LastError)}
 }
 
 // placed is a source as it is kept: trimmed, and a folder or file in full, so that it is found from anywhere.

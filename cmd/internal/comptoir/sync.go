@@ -181,7 +181,7 @@ func (s *syncing) all(ctx context.Context, from []string) error {
 		}
 		if err != nil {
 			failed++
-			ui.French.Report(s.messages, inFrench(shown(spec), err))
+			ui.French.Report(s.messages, inFrench(shown(spec), inSync(err)))
 		}
 	}
 	if failed > 0 {
@@ -235,7 +235,7 @@ func writeSyncJSON(w io.Writer, spec string, r refresh.Report, err error) error 
 	}{Schema: "sceau-sync-1", Source: spec, OK: err == nil, Fingerprint: r.Fingerprint, New: r.New, Changed: r.Changed,
 		Insurers: r.Insurers, Lists: r.Lists, Files: r.Files, Bytes: r.Bytes}
 	if err != nil {
-		a.Error, a.Code = err.Error(), troubleOf(err).code
+		a.Error, a.Code = err.Error(), troubleOf(inSync(err)).code
 	}
 	if !r.Published.IsZero() {
 		a.Published = r.Published.UTC().Format(rfc3339)

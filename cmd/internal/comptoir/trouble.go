@@ -54,9 +54,35 @@ var troubles = []struct {
 	{receipt.ErrNumber, trouble{"number", "ce n’est pas un numéro de preuve", "un numéro ressemble à K7QF-1042-M3TZ"}},
 	{refresh.ErrTooSlow, trouble{"timeout", "la source n’a pas répondu à temps", "rien à faire : un nouvel essai est prévu"}},
 	{refresh.ErrPanicked, trouble{"fault", "la synchronisation a échoué par une faute du programme", "prévenir l’éditeur ; la dernière liste vérifiée reste en service"}},
-	{errWatch, trouble{"watch_folder", "ce dossier ne peut pas être surveillé", "donner le chemin complet d’un dossier qui n’est pas celui du comptoir"}},
+	{errWatch, trouble{"watch_folder", "ce dossier ne peut pas être surveillé", "donner le chemin complet d’un dossier qui existe, où le comptoir peut écrire, et qui n’est pas le sien"}},
 	{syscall.ENOSPC, trouble{"full", "le disque est plein", "libérer de la place, puis recommencer ; rien de ce qui était enregistré n’est perdu"}},
-	{os.ErrPermission, trouble{"permission", "accès refusé à ce dossier", "vérifier les droits du dossier"}},
+	{os.ErrPermission, trouble{"permission", "accès refusé à ce fichier ou dossier", "vérifier ses droits"}},
+}
+
+// fileTroubles come after the families of package trust, which say more of a source.
+var fileTroubles = []struct {
+	family error
+	trouble
+}{
+	{syscall.ENOTDIR, trouble{"not_a_folder", "ce n’est pas un dossier", "vérifier le chemin\u00a0: un dossier est attendu là où se trouve un fichier"}},
+	{syscall.EISDIR, trouble{"is_a_folder", "c’est un dossier", "donner le chemin d’un fichier"}},
+	{os.ErrNotExist, trouble{"no_such_file", "ce fichier ou dossier n’existe pas", "vérifier le chemin"}},
+	{os.ErrExist, trouble{"file_exists", "ce fichier ou dossier existe déjà", "donner un autre nom, ou l’enlever d’abord"}},
+}
+
+// failed is an error of no family.
+var failed = trouble{"failed", "l’opération a échoué", "recommencer ; si cela persiste, prévenir l’éditeur"}
+
+// duringSync marks an error of a synchronisation: where nobody knows more, the words speak of the lists.
+type duringSync struct{ error }
+
+func (d duringSync) Unwrap() error { return d.error }
+
+func inSync(err error) error {
+	if err == nil {
+		return nil
+	}
+	return duringSync{err}
 }
 
 // pictureTroubles are why a picture gave no code.
@@ -96,6 +122,17 @@ func troubleOf(err error) trouble {
 		}
 	}
 	e := trust.Explain(err)
+	if e.Code == "internal" {
+		for _, t := range fileTroubles {
+			if errors.Is(err, t.family) {
+				return t.trouble
+			}
+		}
+		var d duringSync
+		if !errors.As(err, &d) {
+			return failed
+		}
+	}
 	return trouble{e.Code, e.What, e.Todo}
 }
 

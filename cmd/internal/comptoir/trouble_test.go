@@ -8,11 +8,14 @@ import (
 
 // Every error that the desk can show has English words, and no words are left over.
 func TestTroublesInEnglish(t *testing.T) {
-	codes := map[string]bool{"reader_failed": true}
+	codes := map[string]bool{"reader_failed": true, failed.code: true}
 	for _, c := range trust.Codes() {
 		codes[c] = true
 	}
 	for _, known := range troubles {
+		codes[known.code] = true
+	}
+	for _, known := range fileTroubles {
 		codes[known.code] = true
 	}
 	for _, known := range pictureTroubles {

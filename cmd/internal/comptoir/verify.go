@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,7 @@ import (
 	"sceau/offline"
 	"sceau/offline/counter"
 	"sceau/offline/mirror"
+	"sceau/offline/optic"
 	"sceau/offline/scan"
 	"sceau/rights"
 )
@@ -162,6 +165,9 @@ func (v *verifying) all(ctx context.Context, input io.Reader, name string) error
 	if isPicture(buffered, name != "-") {
 		return v.picture(ctx, buffered)
 	}
+	if noText(buffered, input, name) {
+		return v.noPicture(ctx, optic.ErrFormat)
+	}
 	n := 0
 	// A scan is answered as soon as its line ends: the next one may come in an hour.
 	lines := bufio.NewScanner(buffered)
@@ -176,7 +182,7 @@ func (v *verifying) all(ctx context.Context, input io.Reader, name string) error
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("lecture des codes : %w", err)
+		return inFrench(name, err)
 	}
 	if n == 0 {
 		return v.one(ctx, "", "") // nothing read is an unreadable code, and scripts always get an answer
@@ -188,9 +194,7 @@ func (v *verifying) all(ctx context.Context, input io.Reader, name string) error
 func (v *verifying) picture(ctx context.Context, src io.Reader) error {
 	found, err := v.readPicture(ctx, src)
 	if err != nil {
-		t := pictureTrouble(err)
-		ui.French.Report(v.messages, ui.WithHint(errors.New(t.what), "%s", t.todo))
-		return v.one(ctx, "", pictureCode(err))
+		return v.noPicture(ctx, err)
 	}
 	for _, text := range found.Texts {
 		if err := v.one(ctx, text, ""); err != nil {
@@ -198,6 +202,13 @@ func (v *verifying) picture(ctx context.Context, src io.Reader) error {
 		}
 	}
 	return nil
+}
+
+// noPicture answers once for a file that gave no code.
+func (v *verifying) noPicture(ctx context.Context, err error) error {
+	t := pictureTrouble(err)
+	ui.French.Report(v.messages, ui.WithHint(errors.New(t.what), "%s", t.todo))
+	return v.one(ctx, "", t.code)
 }
 
 // one asks and answers. misread is why a picture gave nothing to ask.
@@ -249,6 +260,43 @@ func isPicture(r *bufio.Reader, whole bool) bool {
 		}
 	}
 	return false
+}
+
+// binarySample is how much of a file is looked at to tell text from anything else.
+const binarySample = 4 << 10
+
+// noText says whether a file, whole and not a picture, is not one of codes either: by its name, or by its first bytes. On a pipe or
+// at a terminal nothing is waited for, and every line is answered.
+func noText(r *bufio.Reader, input io.Reader, name string) bool {
+	if name != "-" && slices.Contains([]string{".pdf", ".png", ".jpg", ".jpeg", ".gif"}, strings.ToLower(filepath.Ext(name))) {
+		return true
+	}
+	f, ok := input.(*os.File)
+	if !ok {
+		return false
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	start, _ := r.Peek(binarySample)
+	return isBinary(start)
+}
+
+// isBinary says whether the start of a file is no text: it has a NUL, or more than three in ten of its bytes are no UTF-8. A scan
+// typed in another encoding has fewer.
+func isBinary(start []byte) bool {
+	if bytes.IndexByte(start, 0) >= 0 {
+		return true
+	}
+	bad := 0
+	for rest := start; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 {
+			bad++
+		}
+		rest = rest[n:]
+	}
+	return bad*10 > len(start)*3
 }
 
 func (f verifyFlags) question() (counter.Question, error) {

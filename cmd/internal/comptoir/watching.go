@@ -21,6 +21,7 @@ import (
 	"sceau/cmd/internal/ui"
 	"sceau/offline"
 	"sceau/offline/counter"
+	"sceau/offline/optic"
 	"sceau/offline/scan"
 )
 
@@ -57,8 +58,11 @@ NOM.txt contient des codes, un par ligne, ou une question, qui précise le domai
 				return err
 			}
 			defer s.close()
-			if err := s.watchable(name); err != nil {
+			if err := watchable(s.dir, name); err != nil {
 				return ui.WithCode(inFrench(name, err), ui.ExitUsage)
+			}
+			if repos, err := s.lists.repositories(ctx); err == nil && len(repos) == 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "ce comptoir ne suit aucune liste\u00a0: aucune carte ne peut être vérifiée\nconseil : comptoir sync %s --from ADRESSE\n", dir)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "dossier surveillé\u00a0: %s (Ctrl+C pour finir)\n", name)
 			var all sync.WaitGroup
@@ -107,7 +111,7 @@ var errWatch = errors.New("comptoir: not a folder that can be watched")
 
 // watchFolder answers a folder until ctx ends.
 func (s *shop) watchFolder(ctx context.Context, name string, trouble func(error)) {
-	if err := s.watchable(name); err != nil {
+	if err := watchable(s.dir, name); err != nil {
 		trouble(err)
 		<-ctx.Done()
 		return
@@ -118,7 +122,7 @@ func (s *shop) watchFolder(ctx context.Context, name string, trouble func(error)
 }
 
 // watchable refuses the counter's own folder: its files are no questions.
-func (s *shop) watchable(name string) error {
+func watchable(dir, name string) error {
 	if !filepath.IsAbs(name) {
 		return errWatch
 	}
@@ -126,9 +130,24 @@ func (s *shop) watchable(name string) error {
 	if err != nil {
 		return err
 	}
-	own, err := os.Stat(s.dir)
+	own, err := os.Stat(dir)
 	if !info.IsDir() || err == nil && os.SameFile(info, own) {
 		return errWatch
+	}
+	return nil
+}
+
+// answerable says whether a folder can be watched and written into, before it becomes a setting. The error wraps errWatch.
+func answerable(dir, name string) error {
+	if err := watchable(dir, name); err != nil {
+		return errors.Join(errWatch, err)
+	}
+	f, err := os.CreateTemp(name, ".comptoir-*.tmp") // hidden: nobody's question
+	if err != nil {
+		return errors.Join(errWatch, err)
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return errors.Join(errWatch, err)
 	}
 	return nil
 }
@@ -175,6 +194,8 @@ func (s *shop) answerFile(ctx context.Context, f inbox.File) []byte {
 			misread = err.Error()
 		}
 		typed = []string{q.Scan.Text}
+	case isBinary(f.Data[:min(len(f.Data), binarySample)]):
+		misread = pictureCode(optic.ErrFormat)
 	default:
 		typed = typedCodes(string(f.Data))
 	}

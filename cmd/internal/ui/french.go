@@ -22,7 +22,10 @@ Commandes :{{range .Commands}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Options :
-{{frenchFlags .LocalFlags}}{{end}}{{if .HasAvailableSubCommands}}
+{{frenchFlags .LocalFlags}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Options communes :
+{{frenchFlags .InheritedFlags}}{{end}}{{if .HasAvailableSubCommands}}
 
 « {{.CommandPath}} COMMANDE --help » explique une commande.{{end}}
 `

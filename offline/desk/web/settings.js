@@ -47,13 +47,56 @@ export function theme(value) {
 
 const fields = {'s-language': 'language', 's-profession': 'profession', 's-name': 'name', 's-finess': 'finess', 's-theme': 'theme', 's-retention': 'retention_days',
   's-sync': 'sync_minutes', 's-port': 'port', 's-watch': 'watch_folder'};
+const firstFields = {'f-profession': 'profession', 'f-name': 'name', 'f-finess': 'finess'};
+
+// What the server takes, so that a refusal can name its field: the server judges, this only finds.
+const within = (n, from, to) => Number.isInteger(n) && n >= from && n <= to;
+const rules = {
+  finess: {ok: isFINESS, words: () => t('set_wrong_finess')},
+  retention_days: {ok: (n) => n === 0 || within(n, 30, 3650), words: () => t('set_wrong_retention')},
+  sync_minutes: {ok: (n) => within(n, 5, 1440), words: () => t('set_wrong_sync')},
+  port: {ok: (n) => n === 0 || within(n, 1024, 65535), words: () => t('set_wrong_port')},
+};
+
+// isFINESS: nine digits, the last one their key (Luhn). In Corsica the department is 2A or 2B, and no key is checked.
+function isFINESS(text) {
+  if (text === '' || /^2[AB]\d{7}$/.test(text)) return true;
+  if (!/^\d{9}$/.test(text) || /^0+$/.test(text)) return false;
+  const sum = [...text].reverse().reduce((all, c, i) => all + (i % 2 ? [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][c] : Number(c)), 0);
+  return sum % 10 === 0;
+}
+
+// mark writes beside each field what is wrong with it, and takes the reader to the first.
+function mark(s, ids) {
+  const wrong = Object.entries(ids).filter(([, name]) => rules[name] && !rules[name].ok(s[name]));
+  for (const [id, name] of wrong) {
+    const input = byID(id);
+    const told = input.getAttribute('aria-describedby');
+    input.after(el('span', {class: 'problem', id: id + '-wrong'}, rules[name].words()));
+    input.setAttribute('aria-invalid', 'true');
+    input.setAttribute('aria-describedby', [id + '-wrong', told].filter(Boolean).join(' '));
+    input.addEventListener('input', () => unmark(id), {once: true});
+  }
+  if (wrong.length) byID(wrong[0][0]).focus();
+}
+
+function unmark(id) {
+  const input = byID(id);
+  if (!byID(id + '-wrong')) return;
+  byID(id + '-wrong').remove();
+  input.removeAttribute('aria-invalid');
+  const told = (input.getAttribute('aria-describedby') ?? '').split(' ').filter((x) => x !== id + '-wrong').join(' ');
+  if (told) input.setAttribute('aria-describedby', told);
+  else input.removeAttribute('aria-describedby');
+}
 
 // opened fills the forms with what is kept.
 export function opened() {
   if (!known) return;
   for (const [id, name] of Object.entries(fields)) byID(id).value = known[name] ?? (byID(id).type === 'number' ? 0 : '');
   byID('s-sound').checked = Boolean(known.sound);
-  for (const [id, name] of [['f-profession', 'profession'], ['f-name', 'name'], ['f-finess', 'finess']]) byID(id).value = known[name] ?? '';
+  for (const [id, name] of Object.entries(firstFields)) byID(id).value = known[name] ?? '';
+  for (const id of Object.keys({...fields, ...firstFields})) unmark(id);
   fill(byID('settings-out'));
 }
 
@@ -72,18 +115,20 @@ async function save(e) {
     s[name] = input.type === 'number' ? Math.trunc(Number(input.value || 0)) : input.value.trim();
   }
   s.sound = byID('s-sound').checked;
-  if (await keep(s, byID('settings-out')) && s.language !== language) {
+  if (await keep(s, byID('settings-out'), fields) && s.language !== language) {
     history.replaceState(null, '', location.pathname + location.hash); // an address that names a language would win
     location.reload();
   }
 }
 
-async function keep(s, out) {
+async function keep(s, out, ids) {
+  for (const id of Object.keys(ids)) unmark(id);
   try {
     const saved = await ask('settings', s);
     known = saved && saved.language ? saved : s;
   } catch (x) {
     fill(out, el('span', {class: 'problem'}, said(x.what || t('set_failed'), x.todo)));
+    if (x.kind === 'http') mark(s, ids);
     return false;
   }
   setSound(Boolean(known.sound));
@@ -94,7 +139,7 @@ async function keep(s, out) {
 
 async function first() {
   const s = {...known, profession: byID('f-profession').value, name: byID('f-name').value.trim(), finess: byID('f-finess').value.trim()};
-  if (await keep(s, byID('first-out'))) {
+  if (await keep(s, byID('first-out'), firstFields)) {
     skipped = true;
     location.hash = '#verify';
   }

@@ -15,6 +15,9 @@ let several = 0;       // codes in the file it came from
 let person = 0;
 let today = '';        // AAAA-MM-JJ in Paris, from the server's clock
 let chosenDay = false; // the date of care was set by hand
+let kept = '';         // that day
+let editing = false;   // the date field was changed, and nothing was asked for that day yet
+let spoken = 0;        // what screen readers heard last
 let elsewhere = null;  // takes the next scan instead of a question: calibration
 let fresh = false;     // the screen was cleared: the server forgets a half scan too
 let ten = 0;           // timer of a 1 that may begin 10, 11 or 12
@@ -83,6 +86,7 @@ export function scanned(scan) {
 }
 
 async function question(focus = 'verdict') {
+  if (editing && !takeDay()) setDay(chosen()); // a new card doesn't wait for a date that is typed in part
   const id = ++last;
   location.hash = '#verify';
   fill(byID('reading-title'), t('checking'));
@@ -93,7 +97,7 @@ async function question(focus = 'verdict') {
   clearTimeout(ten);
   let d, failure;
   try {
-    d = await ask('scan', {id, ...asked, ...(first && {fresh: true}), domain: byID('domain').value, care: chosenDay ? byID('care').value : '', person});
+    d = await ask('scan', {id, ...asked, ...(first && {fresh: true}), domain: byID('domain').value, care: chosen(), person});
     if (!isVerdict(d, id)) failure = new Failure(d.id !== undefined && d.id !== id ? 'stale' : 'malformed');
   } catch (e) {
     failure = e instanceof Failure ? e : new Failure('malformed');
@@ -101,7 +105,7 @@ async function question(focus = 'verdict') {
   }
   if (id !== last) return;
   try {
-    if (failure) showFailure(failure);
+    if (failure) showFailure(failure, focus);
     else showVerdict(d, focus);
   } catch {
     showFailure(new Failure('malformed'));
@@ -112,23 +116,23 @@ function showVerdict(d, focus) {
   if (d.code) asked = {typed: d.code, presses: []};
   stage('verdict');
   current = d;
-  draw(byID('verdict'), d, {person, several, otherDay: chosenDay && byID('care').value !== today, choose});
-  settle(d.status, d.words.headline + ' ' + d.words.meaning);
-  if (focus !== 'verdict') byID(focus)?.focus();
+  draw(byID('verdict'), d, {person, several, otherDay: chosenDay && chosen() !== today, choose});
+  settle(d.status, d.words.headline + ' ' + d.words.meaning, focus);
   for (const w of watchers) w(d);
 }
 
-function showFailure(f) {
+function showFailure(f, focus = 'verdict') {
   stage('verdict');
   current = null;
   drawFailure(byID('verdict'), f, asked ? () => question() : null);
-  settle('unknown', byID('headline').textContent);
+  settle('unknown', byID('headline').textContent, focus);
   for (const w of watchers) w(null);
 }
 
-function settle(status, words) {
+// settle says a verdict. With the focus 'stay' it leaves a person where they went meanwhile, if that is anywhere.
+function settle(status, words, focus) {
   say(status === 'valid' || status === 'reserve' ? 'live' : 'alert', words);
-  byID('verdict').focus();
+  if (focus === 'verdict' || document.activeElement === document.body) byID('verdict').focus();
   scrollTo(0, 0);
   play(status);
 }
@@ -169,15 +173,16 @@ export function choose(n) {
 
 // again repeats the newest question with what is chosen now. The old verdict goes at once; the question waits until the arrow
 // keys or digits that choose have come to rest, for each question is an entry of the journal.
-function again(focus) {
+function again() {
   if (!asked) return;
+  if (editing && !takeDay()) return wait(t('care_partial'));
   last++;
   stage('reading');
   fill(byID('reading-title'), t('checking'));
   fill(byID('reading-count'));
   clearTimeout(rest);
   const mine = last;
-  rest = setTimeout(() => { if (mine === last) question(focus); }, REST);
+  rest = setTimeout(() => { if (mine === last) question('stay'); }, REST);
 }
 
 // clear forgets the card, the day and the domain: the desk is as for the next patient.
@@ -194,8 +199,59 @@ export function clear() {
   say('live', t('cleared'));
 }
 
+// wait blanks the screen while the date of care is being set: no verdict of another day stands beside it, and none is asked for.
+function wait(hint) {
+  last++;
+  clearTimeout(ten);
+  stage('reading');
+  fill(byID('reading-title'), t('care_pending'));
+  fill(byID('reading-count'), hint);
+  say('live', t('care_pending') + '. ' + hint);
+}
+
+// edit is each change of the date field. While it has the focus nothing else happens: whatever is redrawn or set would end a
+// year that is typed in part.
+function edit() {
+  const first = !editing;
+  editing = true;
+  if (first && asked) wait(t('care_pending_hint'));
+  setTimeout(left);
+}
+
+// left looks whether the date field was left, once the focus has settled: between two parts of a field nothing has it. In another
+// window, or on another screen, the field wasn't done with.
+function left() {
+  if (document.activeElement !== byID('care') && !byID('verify').hidden) leave();
+}
+
+// leave is Enter in the date field, or the focus that goes elsewhere: what was set is asked for, once.
+function leave(focus = 'stay') {
+  if (!editing) {
+    if (!chosenDay && byID('care').value !== today) byID('care').value = today; // midnight came meanwhile
+    return;
+  }
+  if (!takeDay()) {
+    if (asked) wait(t('care_partial'));
+    return;
+  }
+  if (asked) question(focus);
+}
+
+// takeDay makes what the field holds the date of care, unless that is no whole day or one that can't be meant.
+function takeDay() {
+  const field = byID('care');
+  if (!field.validity.valid) return false;
+  setDay(field.value);
+  return true;
+}
+
+// chosen is the date of care as the server is asked for it: '' is today, by the server's clock.
+const chosen = () => (chosenDay ? kept : '');
+
 function setDay(value) {
+  editing = false;
   chosenDay = value !== '' && value !== today;
+  kept = chosenDay ? value : '';
   byID('care').value = chosenDay ? value : today;
   const other = byID('other-day');
   show(other, chosenDay);
@@ -207,25 +263,35 @@ function setDay(value) {
 export function clock(newDay) {
   if (newDay === today) return;
   today = newDay;
-  if (!chosenDay && document.activeElement !== byID('care')) byID('care').value = today;
+  if (!chosenDay && !editing && document.activeElement !== byID('care')) byID('care').value = today;
   fill(byID('care-today'), t('care_is_today'), ' ', day(today)); // the field writes days as the computer has them
 }
 
 export function start() {
-  byID('ask').addEventListener('submit', (e) => e.preventDefault());
-  byID('care').addEventListener('change', (e) => {
-    if (!e.target.validity.valid) return; // a year that is typed in part
-    setDay(e.target.value);
-    again('care');
+  const care = byID('care');
+  byID('ask').addEventListener('submit', (e) => {
+    e.preventDefault();
+    if (document.activeElement !== care) return;
+    if (editing) leave('verdict');
+    if (current) byID('verdict').focus(); // nothing was changed
   });
-  byID('today').addEventListener('click', () => { setDay(''); byID('care').focus(); again('care'); });
-  byID('domain').addEventListener('change', () => again('domain'));
+  care.addEventListener('input', edit);
+  care.addEventListener('change', edit);
+  care.addEventListener('focusout', () => setTimeout(left));
+  byID('today').addEventListener('click', () => {
+    setDay('');
+    if (asked) question();
+    else care.focus();
+  });
+  // A button that takes the day back is no reason to ask for it first.
+  for (const id of ['today', 'clear']) byID(id).addEventListener('mousedown', (e) => e.preventDefault());
+  byID('domain').addEventListener('change', again);
   byID('clear').addEventListener('click', clear);
 }
 
-// say speaks to screen readers; the same words twice are still said twice.
+// say speaks to screen readers; the same words twice are still said twice. What was said before, politely or not, is gone.
 export function say(id, words) {
-  const node = byID(id);
-  node.textContent = '';
-  requestAnimationFrame(() => { node.textContent = words; });
+  const mine = ++spoken;
+  for (const other of ['live', 'alert']) byID(other).textContent = '';
+  requestAnimationFrame(() => { if (mine === spoken) byID(id).textContent = words; });
 }
