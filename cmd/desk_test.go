@@ -31,7 +31,7 @@ const twoHouseholds = `amc;adherent;convention;csr;responsable;debut;fin;nir;nom
 
 func newPharmacy(t testing.TB) *pharmacy {
 	t.Helper()
-	return pharmacyOf(t, t.TempDir(), twoHouseholds)
+	return pharmacyOf(t, ownFolder(t), twoHouseholds)
 }
 
 func pharmacyOf(t testing.TB, dir, roster string) *pharmacy {
@@ -116,6 +116,17 @@ func begin(t testing.TB, dir string, env []string, name string, args ...string) 
 }
 
 // eventually polls until ok, or fails the test after a while.
+// ownFolder is a TempDir that waits to be empty: what a killed desk had started (compiling the picture reader) ends a little later.
+func ownFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "comptoir")
+	must(t, err)
+	t.Cleanup(func() {
+		eventually(t, 30*time.Second, "an empty folder", func() bool { return os.RemoveAll(dir) == nil })
+	})
+	return dir
+}
+
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -33,7 +33,7 @@ var canaries = []string{"ZYXWCANARI", "Wenceslas", "9914483", "07071977", "19770
 func TestNobodyAtRest(t *testing.T) {
 	t.Parallel()
 	needTools(t, "chromium")
-	p := pharmacyOf(t, t.TempDir(), canaryRoster)
+	p := pharmacyOf(t, ownFolder(t), canaryRoster)
 	temp := t.TempDir()
 	folder := filepath.Join(p.dir, "exchange")
 	must(t, os.Mkdir(folder, 0o700))
