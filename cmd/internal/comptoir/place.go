@@ -20,7 +20,6 @@ const (
 	tokenName   = "api-token"
 	cacheName   = "cache"  // compiled modules of the picture reader
 	profileName = "window" // the browser's
-	inboxState  = "bundle" // a dropped zip, until it is followed or left
 )
 
 const dirFlag = "dir"
