@@ -223,6 +223,10 @@ func openTab(t testing.TB, o browser.Options) *tab {
 func (b *tab) at(t testing.TB, s *stand) *tab {
 	t.Helper()
 	own := &tab{t: t, ctx: b.ctx, s: s, hear: b.hear}
+	// The page of the test before has lost its stand; what it still fetches is not this test's concern.
+	if err := chromedp.Do(own.ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
 	own.size(1366, 768)
 	own.look("light")
 	own.hush()
