@@ -16,9 +16,10 @@ const AuditChain = "sceau-register"
 
 // AuditRecord is what an entry of the chain says, as JSON in its body.
 type AuditRecord struct {
-	Actor  string          `json:"actor"`            // an account or a program, never a beneficiary
-	Act    string          `json:"act"`              // what was done, such as "import" or "issue.log"
-	Detail json.RawMessage `json:"detail,omitempty"` // counts, ranges and digests; no name, no NIR, no N° adhérent
+	Actor   string          `json:"actor"`             // an account or a program, never a beneficiary
+	Insurer string          `json:"insurer,omitempty"` // key of the insurer for whom it was done; "" when the operator did it
+	Act     string          `json:"act"`               // what was done, such as "import" or "issue.log"
+	Detail  json.RawMessage `json:"detail,omitempty"`  // counts, ranges and digests; no name, no NIR, no N° adhérent
 }
 
 // Body encodes the record for AppendAudit.

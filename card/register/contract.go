@@ -82,8 +82,9 @@ type Contracts interface {
 	// PutContract stores revision 1 of a new contract or the next revision of a known one; any other revision is
 	// ErrConflict, an unknown insurer ErrNotFound.
 	PutContract(Contract) error
-	// ContractsAfter returns at most limit contracts of an insurer whose N° adhérent comes after the given one in byte
-	// order ("" begins).
+	// ContractsAfter returns at most limit contracts of an insurer that come after that of the given N° adhérent ("" begins), in
+	// an order of the store's own that never changes for a contract: byte order of the N° adhérent, or of what an encrypting
+	// store keeps in its place. The contract of the given N° need not exist.
 	ContractsAfter(insurer, adherent string, limit int) ([]Contract, error)
 }
 

@@ -39,6 +39,10 @@ var (
 	// ErrBusy says that another process held the register for longer than the store waits. Nothing was written: try again.
 	ErrBusy = errors.New("register: busy")
 
+	// ErrOutcomeUnknown says that the connection was lost while the change was being committed: it may be stored or not. Look
+	// before deciding; doing an idempotent change again is always right.
+	ErrOutcomeUnknown = errors.New("register: unknown whether the change was stored")
+
 	// ErrReadOnly says that a change was asked for inside View: a fault of the program.
 	ErrReadOnly = errors.New("register: change inside a read transaction")
 )
@@ -48,6 +52,7 @@ type Store interface {
 	// Update runs fn in the one write transaction of the register: it sees every earlier commit, no other Update of any
 	// process runs meanwhile, and when Update returns nil all that fn changed is durable (it survives a power cut).
 	// If fn fails or panics, nothing of it is stored. ErrBusy means that fn did not run or that nothing of it was stored.
+	// ErrOutcomeUnknown, which only the commit itself gives, means that fn ran to its end: all of it is stored or nothing.
 	// fn is run once, never retried. The Tx must not outlive fn nor be shared between goroutines.
 	Update(ctx context.Context, fn func(Tx) error) error
 
@@ -81,4 +86,9 @@ type Tx interface {
 	Files
 	Shelf
 	Audit
+	Documents
+	Requests
+	Checks
+	Receipts
+	Reports
 }

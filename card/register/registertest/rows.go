@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"sceau/card"
@@ -86,25 +87,84 @@ func testContracts(t *testing.T, open Opener) {
 		if _, err := got.Rights(); err != nil {
 			t.Error(err)
 		}
-		var seen []string
-		for after := ""; ; {
-			page, err := tx.ContractsAfter(insurerKey, after, 3)
-			if err != nil {
+		return nil
+	})
+	// A walk meets every contract once, in an order that neither its page size nor later contracts change.
+	before := walkContracts(t, s, 3)
+	if fmt.Sprint(slices.Sorted(slices.Values(before))) != "[A1 A2 A3 A4]" {
+		t.Errorf("walk: %v", before)
+	}
+	update(t, s, func(tx register.Tx) error {
+		for i := range 20 {
+			if err := tx.PutContract(contract(t, fmt.Sprint("B", i), 1)); err != nil {
 				return err
 			}
-			if len(page) == 0 {
-				break
+		}
+		return tx.PutContract(contract(t, "A3", 2))
+	})
+	after := walkContracts(t, s, 1)
+	if len(after) != 24 || !reflect.DeepEqual(after, walkContracts(t, s, 100)) {
+		t.Errorf("walk: %v", after)
+	}
+	old := slices.DeleteFunc(after, func(a string) bool { return a[0] == 'B' })
+	if !reflect.DeepEqual(old, before) {
+		t.Errorf("the order changed: %v, then %v", before, old)
+	}
+	update(t, s, func(tx register.Tx) error {
+		if err := tx.PutInsurer(register.Insurer{Key: "1", Document: []byte("{}")}); err != nil {
+			return err
+		}
+		if page, err := tx.ContractsAfter("1", "", 10); err != nil || len(page) != 0 {
+			t.Errorf("another insurer's contracts: %v %v", page, err)
+		}
+		_, err := tx.ContractsAfter(insurerKey, "nobody", 10)
+		return err
+	})
+}
+
+func walkContracts(t *testing.T, s register.Store, limit int) []string {
+	t.Helper()
+	var seen []string
+	view(t, s, func(tx register.Tx) error {
+		for after := ""; ; {
+			page, err := tx.ContractsAfter(insurerKey, after, limit)
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			if len(page) > limit {
+				t.Errorf("%d of at most %d", len(page), limit)
 			}
 			for _, c := range page {
+				if _, err := c.Rights(); err != nil {
+					t.Error(err)
+				}
 				seen = append(seen, c.Key.Adherent)
 			}
 			after = page[len(page)-1].Key.Adherent
+			ends(t, len(seen))
 		}
-		if fmt.Sprint(seen) != "[A1 A2 A3 A4]" {
-			t.Errorf("walk: %v", seen)
-		}
-		return nil
 	})
+	return seen
+}
+
+// testContractOrder: a store that keeps the N° adhérent itself walks in its byte order.
+func testContractOrder(t *testing.T, open Opener) {
+	s := seeded(t, open)
+	update(t, s, func(tx register.Tx) error {
+		for _, adherent := range []string{"a1", "A10", "0", "A-1", "Z", "A11"} {
+			if err := tx.PutContract(contract(t, adherent, 1)); err != nil {
+				return err
+			}
+		}
+		page, err := tx.ContractsAfter(insurerKey, "A12", 1) // of nobody
+		if err != nil || len(page) != 1 || page[0].Key.Adherent != "A2" {
+			t.Errorf("after A12: %v %v", page, err)
+		}
+		return err
+	})
+	if got := fmt.Sprint(walkContracts(t, s, 3)); got != "[0 A-1 A1 A10 A11 A2 A3 A4 Z a1]" {
+		t.Errorf("walk: %s", got)
+	}
 }
 
 // testContractRows: a row whose bytes were changed, or belong to another row, is found when it is used.

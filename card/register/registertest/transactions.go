@@ -75,7 +75,17 @@ func testReadOnly(t *testing.T, open Opener) {
 		"publication": func(tx register.Tx) error { return tx.AddPublication(register.Publication{Version: 1, At: at}, nil) },
 		"drop":        func(tx register.Tx) error { return tx.DropFiles([]string{"x"}) },
 		"audit":       func(tx register.Tx) error { _, err := tx.AppendAudit([]byte("x"), at); return err },
-		"published":   func(tx register.Tx) error { _, err := tx.MarkPublished(1, 1, 1, 1); return err },
+		"document":    func(tx register.Tx) error { return tx.PutDocument(document("job", "one", "", 1)) },
+		"no document": func(tx register.Tx) error { return tx.DropDocument("job", "one") },
+		"over":        func(tx register.Tx) error { _, err := tx.DropDocuments("job", at); return err },
+		"request": func(tx register.Tx) error {
+			_, err := tx.TakeRequests([]register.Request{request("A", 1, at)})
+			return err
+		},
+		"requests":  func(tx register.Tx) error { _, err := tx.DropRequests(at); return err },
+		"check":     func(tx register.Tx) error { _, err := tx.AddChecks([]register.Check{check(1)}); return err },
+		"receipt":   func(tx register.Tx) error { _, err := tx.AddReceipts([]register.Receipt{receipt(1, 1)}); return err },
+		"published": func(tx register.Tx) error { _, err := tx.MarkPublished(1, 1, 1, 1); return err },
 	} {
 		if err := s.View(context.Background(), change); !errors.Is(err, register.ErrReadOnly) {
 			t.Errorf("%s: got %v, want ErrReadOnly", name, err)
@@ -89,6 +99,12 @@ func testStale(t *testing.T, open Opener) {
 	update(t, s, func(tx register.Tx) error { kept = tx; return nil })
 	if err := kept.PutContract(contract(t, "A9", 1)); err == nil {
 		t.Error("a transaction that is over still writes")
+	}
+	if _, err := kept.AddChecks([]register.Check{check(1)}); err == nil {
+		t.Error("a transaction that is over still appends")
+	}
+	if _, err := kept.Served(insurerKey, at, at.AddDate(0, 0, 1)); err == nil {
+		t.Error("a transaction that is over still counts")
 	}
 	if _, err := kept.Insurers(); err == nil {
 		t.Error("a transaction that is over still reads")

@@ -64,10 +64,20 @@ func (c *conn) transact(ctx context.Context, begin string, tx *txn, fn func(regi
 		return err
 	}
 	if err := c.exec("COMMIT"); err != nil {
-		return err
+		return outcome(err)
 	}
 	done = true
 	return nil
+}
+
+// outcome says of a failed COMMIT what is known. When writing or flushing the log failed, the medium may still hold all of it:
+// then it is stored once the register is opened after a crash.
+func outcome(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == lib.SQLITE_IOERR {
+		return fmt.Errorf("%w: %w", register.ErrOutcomeUnknown, err)
+	}
+	return err
 }
 
 func (c *conn) stmt(query string) (*sql.Stmt, error) {

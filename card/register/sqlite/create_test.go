@@ -14,10 +14,21 @@ import (
 	"sceau/card/register/sqlite"
 )
 
-// TestMain makes the test program a child that does nothing but Create, for TestCreateKilled.
+// TestMain makes the test program a child that does nothing but Create, for TestCreateKilled, or Open, for TestVersion1Killed.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("SCEAU_TEST_CREATE"); path != "" {
 		s, err := sqlite.Create(path, sqlite.Options{})
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if path := os.Getenv("SCEAU_TEST_OPEN"); path != "" {
+		s, err := sqlite.Open(path, sqlite.Options{})
 		if err == nil {
 			err = s.Close()
 		}

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -39,15 +40,37 @@ func migrate(c *conn, create bool) error {
 		return fmt.Errorf("sqlite: %w: the register has version %d, this program knows %d; update the program", register.ErrCorrupt, version, len(steps))
 	}
 	for i := version; i < len(steps); i++ {
-		sql, err := migrations.ReadFile(steps[i])
-		if err != nil {
-			return err
-		}
-		script := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;", sql, applicationID, i+1)
-		if err := c.script(script); err != nil {
-			_ = c.exec("ROLLBACK")
+		if err := step(c, steps[i], i); err != nil {
 			return fmt.Errorf("sqlite: bring the register to version %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+// step takes the register from a version to the next. The version is read once more under the write lock: another process
+// may have been first.
+func step(c *conn, name string, from int) (err error) {
+	script, err := migrations.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := c.script("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = c.script("ROLLBACK") // fails when SQLite rolled back by itself, which is as good
+		}
+	}()
+	var version int
+	if err := c.c.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&version); err != nil {
+		return wrap(err)
+	}
+	if version > from {
+		return c.script("COMMIT")
+	}
+	if err := c.script(string(script)); err != nil {
+		return err
+	}
+	return c.script(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, from+1))
 }

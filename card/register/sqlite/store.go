@@ -40,6 +40,7 @@ var (
 	_ register.Store     = (*Store)(nil)
 	_ register.Closer    = (*Store)(nil)
 	_ register.Inspector = (*Store)(nil)
+	_ register.Holder    = (*Store)(nil)
 )
 
 // Options of a store. The zero value is the default.
@@ -104,7 +105,7 @@ func open(path string, o Options, create bool) (_ *Store, err error) {
 }
 
 // dsn names the file so that it is never created, and sets what every connection needs. mmap_size stays 0: a truncated
-// file is then an error and not a SIGBUS.
+// file is then an error and not a SIGBUS. recursive_triggers lets append-only tables refuse a REPLACE as well.
 func dsn(path string, wait time.Duration) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -120,7 +121,7 @@ func dsn(path string, wait time.Duration) (string, error) {
 	q.Set("_dqs", "0")
 	for _, p := range []string{
 		"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")",
-		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)", "cell_size_check(ON)", "mmap_size(0)",
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)", "recursive_triggers(ON)", "cell_size_check(ON)", "mmap_size(0)",
 		"cache_size(-16384)",
 	} {
 		q.Add("_pragma", p)
@@ -198,51 +199,30 @@ func (s *Store) Update(ctx context.Context, fn func(register.Tx) error) error {
 	return c.transact(ctx, "BEGIN IMMEDIATE", &txn{c: c}, fn)
 }
 
+// reader borrows a read connection, which goes back to s.reading.
+func (s *Store) reader(ctx context.Context) (*conn, error) {
+	c, err := s.take(ctx, s.reading)
+	if err != nil || c != nil {
+		return c, err
+	}
+	c, err = s.connect()
+	if err == nil {
+		err = c.exec("PRAGMA query_only = ON")
+	}
+	if err != nil {
+		err = errors.Join(err, c.close())
+		s.reading <- nil // opened by the next one
+		return nil, err
+	}
+	return c, nil
+}
+
 // View implements register.Store.
 func (s *Store) View(ctx context.Context, fn func(register.Tx) error) error {
-	c, err := s.take(ctx, s.reading)
+	c, err := s.reader(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { s.reading <- c }()
-	if c == nil {
-		opened, err := s.connect()
-		if err != nil {
-			return err
-		}
-		if err := opened.exec("PRAGMA query_only = ON"); err != nil {
-			return errors.Join(err, opened.close())
-		}
-		c = opened
-	}
 	return c.transact(ctx, "BEGIN", &txn{c: c, readOnly: true}, fn)
-}
-
-// Inspect implements register.Inspector with SQLite's own checks. They find damaged structure, not altered values.
-func (s *Store) Inspect(ctx context.Context) ([]string, error) {
-	var faults []string
-	err := s.View(ctx, func(tx register.Tx) error {
-		c := tx.(*txn).c
-		check, err := collect(c, "PRAGMA integrity_check(100)", nil, func(scan func(...any) error) (string, error) {
-			var line string
-			return line, scan(&line)
-		})
-		if err != nil {
-			return err
-		}
-		for _, line := range check {
-			if line != "ok" {
-				faults = append(faults, line)
-			}
-		}
-		broken, err := collect(c, "PRAGMA foreign_key_check", nil, func(scan func(...any) error) (string, error) {
-			var table, parent string
-			var row, key sql.NullInt64
-			err := scan(&table, &row, &parent, &key)
-			return fmt.Sprintf("%s row %d refers to no row of %s", table, row.Int64, parent), err
-		})
-		faults = append(faults, broken...)
-		return err
-	})
-	return faults, err
 }
