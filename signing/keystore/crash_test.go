@@ -20,6 +20,7 @@ import (
 
 const (
 	crashEnv = "KEYSTORE_TEST_CRASH" // folder, then ":" and the step to die at
+	whatEnv  = "KEYSTORE_TEST_WHAT"  // "secret" dies in GenerateSecret, else in Generate
 	raceEnv  = "KEYSTORE_TEST_RACE"  // folder
 )
 
@@ -42,7 +43,12 @@ func TestMain(m *testing.M) {
 				time.Sleep(time.Minute)
 			}
 		}
-		if _, err := s.Generate("card-1"); err != nil {
+		if os.Getenv(whatEnv) == "secret" {
+			_, err = s.GenerateSecret("card-1", fixed("canary"))
+		} else {
+			_, err = s.Generate("card-1")
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -126,6 +132,47 @@ func TestKilledBetweenSteps(t *testing.T) {
 	}
 	t.Logf("count: killed at %d steps: %d times no key, %d times a whole key", killed, without, with)
 	if killed < 10 || without == 0 || with == 0 {
+		t.Error("the kills did not fall where they should")
+	}
+}
+
+// TestSecretKilledBetweenSteps: the same for GenerateSecret.
+func TestSecretKilledBetweenSteps(t *testing.T) {
+	without, with := 0, 0
+	for step := 1; ; step++ {
+		s := newStore(t)
+		cmd := child(crashEnv, s.Dir()+":"+strconv.Itoa(step))
+		cmd.Env = append(cmd.Env, whatEnv+"=secret")
+		err := cmd.Run()
+		if err == nil {
+			break
+		}
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("step %d: not killed: %v", step, err)
+		}
+		again, err := Open(s.Dir(), passphrase)
+		if err != nil {
+			t.Fatalf("step %d: %v", step, err)
+		}
+		got, err := again.Secret("card-1")
+		if errors.Is(err, ErrNoKey) {
+			without++
+			got, err = again.GenerateSecret("card-1", fixed("canary"))
+		} else {
+			with++
+		}
+		if err != nil || string(got) != "canary" {
+			t.Errorf("step %d: %v", step, err)
+		}
+		if _, err := again.GenerateSecret("card-2", fixed("x")); err != nil {
+			t.Errorf("step %d: another: %v", step, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(s.Dir(), tempPrefix+"*")); err != nil || len(left) != 0 {
+			t.Errorf("step %d: left behind: %v %v", step, left, err)
+		}
+	}
+	if t.Logf("count: %d times no secret, %d times a whole one", without, with); without < 3 || with == 0 {
 		t.Error("the kills did not fall where they should")
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -55,18 +54,7 @@ func (s *Store) removeLeftovers(name string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keystore: %w", err)
 	}
-	list, err := os.ReadDir(s.dir)
-	if err != nil {
-		return fmt.Errorf("keystore: %w", err)
-	}
-	for _, e := range list {
-		if e.Name() == name+publicSuffix || strings.HasPrefix(e.Name(), tempPrefix) {
-			if err := os.Remove(filepath.Join(s.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("keystore: %w", err)
-			}
-		}
-	}
-	return nil
+	return s.sweep(name + publicSuffix)
 }
 
 // place writes a file under a passing name, syncs it, links it to its own name,

@@ -4,6 +4,7 @@
 //	identity.age   an age X25519 identity, encrypted with the passphrase (scrypt)
 //	card-1.age     a P-256 key in PKCS#8 PEM, encrypted to that identity
 //	card-1.pub     its public JWK, readable without the passphrase
+//	register.secret  bytes that are no signing key, encrypted to that identity
 //	.lock          held while a key is added
 //
 // So one scrypt opens a folder of any number of keys, and the age and openssl
