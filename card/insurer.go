@@ -283,27 +283,35 @@ func (i *Insurer) check() error {
 		if n >= len(i.CardKeys) {
 			kind = StatusListKind
 		}
-		switch {
-		case k == nil || k.JWK() == nil:
-			return malformed("key_empty", "no key where one should be")
-		case k.Kind != kind:
-			return malformed("key_other_kind", "key for another purpose")
-		case k.Owner != i.AMC.Key():
-			return malformed("key_other_owner", "key of another insurer")
-		case seen[k.KID]:
-			return malformed("key_twice", "the same key twice: one purpose for each key")
-		}
-		seen[k.KID] = true
-		if _, err := signing.ParseState(string(k.State)); err != nil {
+		if err := checkKey(k, kind, i.AMC.Key(), seen); err != nil {
 			return err
-		}
-		for _, t := range []time.Time{k.From, k.Until} {
-			if !t.IsZero() && (t.Nanosecond() != 0 || t.Unix() < MinTime || t.Unix() > MaxTime) {
-				return malformed("key_time_form", "end of a key's window is no whole second of the years 2020 to 2099")
-			}
 		}
 	}
 	return i.Outage.check()
+}
+
+// checkKey refuses a key that a document can't name for that purpose and owner; seen holds the kids of those before it.
+func checkKey(k *signing.PublicKey, kind signing.Kind, owner string, seen map[string]bool) error {
+	switch {
+	case k == nil || k.JWK() == nil:
+		return malformed("key_empty", "no key where one should be")
+	case k.Kind != kind:
+		return malformed("key_other_kind", "key for another purpose")
+	case k.Owner != owner:
+		return malformed("key_other_owner", "key of another insurer")
+	case seen[k.KID]:
+		return malformed("key_twice", "the same key twice: one purpose for each key")
+	}
+	seen[k.KID] = true
+	if _, err := signing.ParseState(string(k.State)); err != nil {
+		return err
+	}
+	for _, t := range []time.Time{k.From, k.Until} {
+		if !t.IsZero() && (t.Nanosecond() != 0 || t.Unix() < MinTime || t.Unix() > MaxTime) {
+			return malformed("key_time_form", "end of a key's window is no whole second of the years 2020 to 2099")
+		}
+	}
+	return nil
 }
 
 // phone says whether s is 3 to 24 of 0-9, spaces, "." and "+", beginning with a digit or "+".

@@ -13,23 +13,7 @@ import (
 )
 
 // Check answers q from facts. It never fails: what can't be decided is a verdict of status Unknown.
-func Check(facts Facts, q Query) Verdict {
-	v := Verdict{Care: q.Care, Domain: q.Domain, Person: q.Person}
-	if v.Care == 0 {
-		v.Care = rights.DateAt(q.Now)
-	}
-	u, err := card.Parse(q.Text)
-	if err != nil {
-		if errors.Is(err, card.ErrUnreadable) {
-			return v.say(Unreadable, err)
-		}
-		return v.say(Malformed, err)
-	}
-	if reason, err := v.authenticate(facts, u); reason != "" {
-		return v.say(reason, err)
-	}
-	return v.judge(facts, q)
-}
+func Check(facts Facts, q Query) Verdict { return Read(facts, q.Text).Judge(facts, q) }
 
 // authenticate turns the unverified card into a verified one, or names the reason why not.
 func (v *Verdict) authenticate(facts Facts, u *card.Unverified) (Reason, error) {

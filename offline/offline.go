@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sceau/card"
+	"sceau/card/accord"
 	"sceau/card/status"
 	"sceau/rights"
 	"sceau/signing"
@@ -17,6 +18,9 @@ var ErrUnknownIssuer = errors.New("offline: unknown issuer")
 
 // ErrNoPage means that the counter holds no status page for this list: nothing may be said of its cards.
 var ErrNoPage = errors.New("offline: no status page for this list")
+
+// ErrNoService means that a repository says nothing of a rights service: nothing that one answers can be believed.
+var ErrNoService = errors.New("offline: no rights service in this repository")
 
 // Facts is what a counter has verified and kept. Everything it returns was signed by the operator's repository.
 type Facts interface {
@@ -68,6 +72,7 @@ type Verdict struct {
 	Own    bool        // the day in Since is the beneficiaries' own, not the card's
 	Ahead  bool        // the date of care is still to come: the verdict is what is known today
 	Issuer *Issuer     // nil while the issuer is unknown
+	Online *Online     // nil unless the rights service answered and was believed
 }
 
 // Person is one beneficiary of the card, as seen from the question.
@@ -76,6 +81,17 @@ type Person struct {
 	Person  card.Person
 	Covered bool             // insured on the date of care, and for the domain when one was asked; never under a refusal or an unknown
 	Value   rights.Guarantee // value for the domain asked; zero otherwise
+}
+
+// Online says on which answer of a rights service the verdict relies. People, Pay, Status and Reason are then that answer's.
+type Online struct {
+	Number  accord.Number
+	Insurer string // key
+	Place   card.Place
+	KID     string
+	At      time.Time // when it was given
+	Until   time.Time // until when it may be relied on
+	Changed bool      // the guarantees are no longer what the card prints
 }
 
 // List says on which status page the verdict relies.

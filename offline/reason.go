@@ -27,6 +27,8 @@ const (
 	Revoked         Reason = "REVOKED"
 	Replaced        Reason = "REPLACED"
 	Suspended       Reason = "SUSPENDED"
+	RightsEnded     Reason = "RIGHTS_ENDED" // the contract is closed: Since is the first day without rights; only a rights service says so
+	OnlineOnly      Reason = "ONLINE_ONLY"  // the rights service says yes of a card that this counter can't verify itself
 	ListTooOld      Reason = "LIST_TOO_OLD" // list older than the refuse limit
 	NotListed       Reason = "BENEF_NOT_LISTED"
 	BadSignature    Reason = "BAD_SIGNATURE"
@@ -34,6 +36,7 @@ const (
 	WrongInsurer    Reason = "WRONG_INSURER"
 	KeyWindow       Reason = "KEY_WINDOW" // issued when its key could not issue
 	KeyDead         Reason = "KEY_DEAD"
+	NotIssued       Reason = "NOT_ISSUED" // the signature holds, and the insurer never issued this card; only a rights service says so
 	KeyListed       Reason = "KEY_LISTED" // key stolen, and this card can't be told from a forged one
 	UnknownKey      Reason = "UNKNOWN_KEY"
 	UnknownIssuer   Reason = "UNKNOWN_ISSUER"
@@ -46,10 +49,10 @@ const (
 
 var statusOf = map[Reason]Status{
 	OK: Valid, OKPEC: Valid, BeforeEnd: Valid,
-	StaleList: Reserve, ChoosePerson: Reserve,
-	NotCovered: Refused, NotYet: Refused, Expired: Refused, Revoked: Refused, Replaced: Refused, Suspended: Refused,
+	StaleList: Reserve, ChoosePerson: Reserve, OnlineOnly: Reserve,
+	NotCovered: Refused, NotYet: Refused, Expired: Refused, Revoked: Refused, Replaced: Refused, Suspended: Refused, RightsEnded: Refused,
 	ListTooOld: Refused, NotListed: Refused, BadSignature: Refused, Malformed: Refused, WrongInsurer: Refused,
-	KeyWindow: Refused, KeyDead: Refused,
+	KeyWindow: Refused, KeyDead: Refused, NotIssued: Refused,
 	KeyListed: Unknown, UnknownKey: Unknown, UnknownIssuer: Unknown, UnknownDomain: Unknown, ListMissing: Unknown,
 	ClockWrong: Unknown, Unreadable: Unknown, FactsUnreadable: Unknown,
 }

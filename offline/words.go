@@ -61,6 +61,10 @@ var phrases = map[Language]map[Reason]phrase{
 			"Demander la nouvelle carte ; la part obligatoire est inchangée."},
 		Suspended: {"CARTE SUSPENDUE DEPUIS LE {day}", "Les droits sont suspendus à la date des soins ({care}).",
 			"Ne pas pratiquer le tiers payant complémentaire ; inviter l’assuré à joindre sa mutuelle."},
+		RightsEnded: {"DROITS FERMÉS DEPUIS LE {day}", "Carte authentique, mais le contrat était terminé à la date des soins ({care}).",
+			"Demander la carte du contrat actuel ; la part obligatoire est inchangée."},
+		OnlineOnly: {"À CONFIRMER : RÉPONSE EN LIGNE SEULE", "L’organisme répond en ligne que les droits sont ouverts{value}, mais ce poste n’a pas encore reçu de quoi authentifier la carte.",
+			"Comparer le nom imprimé sur la carte avec une pièce d’identité, mettre les listes à jour, puis scanner de nouveau."},
 		ListTooOld: {"LISTE TROP ANCIENNE : TIERS PAYANT NON GARANTI", "Carte authentique, mais la liste du {list} a {age} : le paiement n’est plus garanti.",
 			"Mettre la liste à jour (internet, clé USB, confrère) puis vérifier de nouveau."},
 		NotListed: {"BÉNÉFICIAIRE NON INSCRIT SUR CETTE CARTE", "Carte authentique, mais ce bénéficiaire n’y figure pas.",
@@ -75,6 +79,8 @@ var phrases = map[Language]map[Reason]phrase{
 			"Ne pas accepter la carte et prévenir la mutuelle."},
 		KeyDead: {"CARTE NON AUTHENTIFIÉE", "La clé qui a signé cette carte n’est plus acceptée.",
 			"Demander une carte plus récente."},
+		NotIssued: {"CARTE NON AUTHENTIFIÉE", "L’organisme n’a jamais émis cette carte, bien que sa signature soit juste.",
+			"Ne pas accepter la carte et prévenir la mutuelle."},
 		KeyListed: {"NON VÉRIFIÉ : CARTE À CONFIRMER", "Les cartes de cette clé doivent être confirmées, et celle-ci ne peut pas l’être ici.",
 			"Mettre la liste à jour ou joindre la mutuelle."},
 		UnknownKey: {"NON VÉRIFIÉ : CLÉ INCONNUE", "Cet organisme est connu, mais pas la clé qui a signé la carte.",
@@ -121,6 +127,10 @@ var phrases = map[Language]map[Reason]phrase{
 			"Ask for the new card; the compulsory share is unchanged."},
 		Suspended: {"CARD SUSPENDED SINCE {day}", "Rights are suspended on the date of care ({care}).",
 			"No complementary tiers payant; invite the insured person to contact the insurer."},
+		RightsEnded: {"RIGHTS CLOSED SINCE {day}", "Authentic card, but the contract was over on the date of care ({care}).",
+			"Ask for the card of the present contract; the compulsory share is unchanged."},
+		OnlineOnly: {"TO CONFIRM: ONLINE ANSWER ALONE", "The insurer answers online that rights are open{value}, but this computer has not yet received what it needs to authenticate the card.",
+			"Compare the name printed on the card with an identity paper, update the lists, then scan again."},
 		ListTooOld: {"LIST TOO OLD: PAYMENT NOT GUARANTEED", "Authentic card, but the list of {list} is {age} old: payment is no longer guaranteed.",
 			"Update the list (internet, USB stick, neighbour), then check again."},
 		NotListed: {"BENEFICIARY NOT ON THIS CARD", "Authentic card, but this beneficiary is not on it.",
@@ -135,6 +145,8 @@ var phrases = map[Language]map[Reason]phrase{
 			"Do not accept the card and tell the insurer."},
 		KeyDead: {"CARD NOT AUTHENTICATED", "The key that signed this card is no longer accepted.",
 			"Ask for a more recent card."},
+		NotIssued: {"CARD NOT AUTHENTICATED", "The insurer never issued this card, although its signature is right.",
+			"Do not accept the card and tell the insurer."},
 		KeyListed: {"NOT VERIFIED: CARD TO CONFIRM", "Cards of this key must be confirmed, and this one can't be here.",
 			"Update the list or call the insurer."},
 		UnknownKey: {"NOT VERIFIED: UNKNOWN KEY", "This insurer is known, but not the key that signed the card.",
@@ -168,6 +180,10 @@ func (v Verdict) Words(lang Language) Words {
 	if v.Ahead && v.Status == Valid {
 		w.Meaning += map[Language]string{French: " Les soins sont à venir : vérifier de nouveau le jour même.",
 			English: " The care is still to come: check again on the day."}[lang]
+	}
+	if v.Online != nil && v.Online.Changed {
+		w.Meaning += map[Language]string{French: " Garanties modifiées depuis l’impression de la carte : les valeurs affichées sont celles d’aujourd’hui.",
+			English: " The guarantees have changed since the card was printed: the values shown are today's."}[lang]
 	}
 	if lang == French {
 		w = Words{spaced.Replace(w.Headline), spaced.Replace(w.Meaning), spaced.Replace(w.Next)}
