@@ -45,6 +45,7 @@ type run struct {
 	keys   *keyCache
 	at     time.Time
 	emit   func(Issued) error
+	begun  func(register.Tx, []card.Place) error // see ReprintRequest; nil for none
 }
 
 // begin plans one batch and reserves its cards. When it returns, they are intents and logged; nothing is signed.
@@ -55,7 +56,14 @@ func (r *run) begin(ctx context.Context, plan func(register.Tx) ([]job, error)) 
 			return err
 		}
 		cards, refused, err = r.reserve(tx, jobs)
-		return err
+		if err != nil || r.begun == nil {
+			return err
+		}
+		var made []card.Place
+		for _, p := range cards {
+			made = append(made, p.card.Place)
+		}
+		return r.begun(tx, made)
 	})
 	if err != nil {
 		return nil, nil, err

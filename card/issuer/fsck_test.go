@@ -13,7 +13,8 @@ import (
 	"sceau/card/status"
 )
 
-// tamper changes the register's file behind the program's back, as its administrator can: guards are taken away first.
+// tamper changes the register's file behind the program's back, as its administrator can: guards are taken away first, and put
+// back afterwards.
 func (w *world) tamper(statements ...string) {
 	w.t.Helper()
 	if err := w.store.Close(); err != nil {
@@ -21,14 +22,14 @@ func (w *world) tamper(statements ...string) {
 	}
 	db := must(sql.Open("sqlite", "file:"+filepath.Join(w.dir, "register.db")))(w.t)
 	defer db.Close()
-	rows := must(db.Query("SELECT name FROM sqlite_master WHERE type = 'trigger'"))(w.t)
-	var names []string
+	rows := must(db.Query("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))(w.t)
+	var names, guards []string
 	for rows.Next() {
-		var n string
-		if err := rows.Scan(&n); err != nil {
+		var n, guard string
+		if err := rows.Scan(&n, &guard); err != nil {
 			w.t.Fatal(err)
 		}
-		names = append(names, n)
+		names, guards = append(names, n), append(guards, guard)
 	}
 	for _, n := range names {
 		must(db.Exec("DROP TRIGGER " + n))(w.t)
@@ -41,6 +42,9 @@ func (w *world) tamper(statements ...string) {
 		if n, _ := r.RowsAffected(); n == 0 && s[:6] != "PRAGMA" && s[:4] != "DROP" {
 			w.t.Fatalf("%s touched nothing: the test proves nothing", s)
 		}
+	}
+	for _, guard := range guards {
+		must(db.Exec(guard))(w.t)
 	}
 	if err := db.Close(); err != nil {
 		w.t.Fatal(err)

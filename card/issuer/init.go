@@ -32,6 +32,7 @@ type InitOptions struct {
 	Insurers      []InsurerFacts // more can be added later
 	RootKeys      int            // 0 means 3
 	RootThreshold int            // how many of them must sign a new root; 0 means 2
+	Service       string         // name of the rights service as displayed; "" means DefaultService
 }
 
 // InitReport is what people must note down.
@@ -100,6 +101,13 @@ func (s *Issuer) Init(ctx context.Context, o InitOptions) (*InitReport, error) {
 		codes = rights.DefaultCodes()
 	}
 	if err := repo.SetTarget(trust.RoleTargets, codesPath, codes.Bytes(), nil); err != nil {
+		return nil, fmt.Errorf("issuer: create the repository: %w", err)
+	}
+	service, err := s.serviceDocument(o.Service, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := repo.SetTarget(trust.RoleTargets, servicePath, service, nil); err != nil {
 		return nil, fmt.Errorf("issuer: create the repository: %w", err)
 	}
 	var insurers []register.Insurer
@@ -212,7 +220,7 @@ func (s *Issuer) found(ctx context.Context, repo *trust.Repo, last int64, now ti
 				return err
 			}
 		}
-		return s.publication(tx, version, now, published(files))
+		return s.publication(tx, repo.View(), now, published(files))
 	})
 	if errors.Is(err, register.ErrConflict) {
 		return 0, fmt.Errorf("%w: %w", ErrConcurrent, err)

@@ -50,9 +50,20 @@ type Issuer struct {
 	// whose standard wants a URI. Empty leaves a relative one.
 	PublicURL string
 
+	// Limits are what one pair of eyes may do in a day; the zero value has the defaults.
+	Limits Limits
+
+	tenant string // insurer for whom is acted, for the audit chain: see As
+
 	// fill is how many places of a list are used before the next is opened; 0 means half of them, so that drawing a free
 	// place at random takes two draws at worst, on average.
 	fill int64
+
+	// Report is told what work in the background met and will try again; nil for nobody.
+	Report func(error)
+
+	// live is made by the first check or counter that is asked for; As shares it.
+	live *live
 }
 
 // Errors of this package; test them with errors.Is.
@@ -110,7 +121,7 @@ func (s *Issuer) audit(tx register.Tx, act string, detail any) error {
 	if err != nil {
 		return fmt.Errorf("issuer: audit: %w", err)
 	}
-	body, err := register.AuditRecord{Actor: s.Actor, Act: act, Detail: b}.Body()
+	body, err := register.AuditRecord{Actor: s.Actor, Insurer: s.tenant, Act: act, Detail: b}.Body()
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type PublishReport struct {
 	Lists    []ListChange // lists with a new page
 	Files    []string     // written, in order
 	Bytes    int64        // of those
-	Warnings []string     // roles near their expiry whose key was not at hand
+	Warnings []string     // roles near their expiry whose key was not at hand, and what could not be published without it
 }
 
 // ListChange is a list with a new page.
@@ -59,8 +59,9 @@ type edition struct {
 	pages    map[uint32]*status.Page // nil for a list never published
 	pending  map[uint32][]register.Event
 
-	next   map[uint32]*status.Page
-	tokens []register.NewFile
+	next     map[uint32]*status.Page
+	tokens   []register.NewFile
+	warnings []string
 }
 
 // Publish puts every pending event on its list's page, and makes and stores the next version of the repository. Without
@@ -170,6 +171,9 @@ func (s *Issuer) edit(e *edition, now time.Time) error {
 			return err
 		}
 	}
+	if err := s.editService(e, now); err != nil {
+		return err
+	}
 	day := rights.DateAt(now)
 	for _, l := range e.lists {
 		if err := s.editList(e, l, now, day); err != nil {
@@ -278,7 +282,7 @@ func (s *Issuer) publicURL() string {
 
 // keep stores the edition: files, pages, events and version in one transaction, or ErrConcurrent and nothing.
 func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []trust.File) (*PublishReport, error) {
-	report := &PublishReport{Version: e.repo.View().Version(), At: now, Warnings: e.repo.Warnings()}
+	report := &PublishReport{Version: e.repo.View().Version(), At: now, Warnings: append(e.repo.Warnings(), e.warnings...)}
 	newFiles := append(e.tokens, published(files)...)
 	for _, f := range newFiles {
 		report.Files = append(report.Files, f.Path)
@@ -311,7 +315,7 @@ func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []tr
 		if err := s.audit(tx, "publish", map[string]any{"version": report.Version, "lists": len(report.Lists), "events": report.Events}); err != nil {
 			return err
 		}
-		return s.publication(tx, report.Version, now, newFiles)
+		return s.publication(tx, e.repo.View(), now, newFiles)
 	})
 	if errors.Is(err, register.ErrConflict) {
 		return nil, fmt.Errorf("%w: %w", ErrConcurrent, err)
@@ -322,16 +326,19 @@ func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []tr
 	return report, nil
 }
 
-// publication stores a version with its files and the head of the audit chain.
-func (s *Issuer) publication(tx register.Tx, version int64, now time.Time, files []register.NewFile) error {
+// publication stores a version with its files, what it says and the head of the audit chain.
+func (s *Issuer) publication(tx register.Tx, view *trust.Trusted, now time.Time, files []register.NewFile) error {
 	head, err := tx.AuditHead()
 	if err != nil {
 		return err
 	}
-	if err := tx.AddPublication(register.Publication{Version: version, At: now, Audit: head}, files); err != nil {
+	if err := tx.AddPublication(register.Publication{Version: view.Version(), At: now, Audit: head}, files); err != nil {
 		return err
 	}
-	return prune(tx, version)
+	if err := remember(tx, view, now); err != nil {
+		return err
+	}
+	return prune(tx, view.Version())
 }
 
 // published turns the repository's files into the register's.

@@ -19,6 +19,9 @@ type ReprintRequest struct {
 	Changed bool         // every live card that its contract has outgrown
 	From    rights.Date  // first day on which the old card no longer holds; 0 means today
 	At      time.Time    // the claim iat; zero means now
+	// Begun is called in the transaction that reserves the new cards of Places, with their places in the order of the jobs:
+	// whoever remembers them there finds what was done after a crash, and prints nothing twice.
+	Begun func(tx register.Tx, made []card.Place) error
 }
 
 // ReprintReport counts cards.
@@ -64,7 +67,9 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 	}
 	if len(req.Places) > 0 {
 		// One transaction for all that were named: either all are fit to be reprinted or none is begun.
+		r.begun = req.Begun
 		err := step(func(tx register.Tx) ([]job, error) { return planReprint(tx, req.Places, from, rights.DateAt(r.at)) })
+		r.begun = nil
 		if err != nil {
 			return report, err
 		}

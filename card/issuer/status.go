@@ -19,6 +19,7 @@ type StatusRequest struct {
 	Targets []Target
 	From    rights.Date // first day on which it holds, past or future; 0 means today
 	Class   string      // class of reason, at most 32 of a-z and "-"; stays in the register
+	Insurer string      // when set, cards of other insurers are unknown
 }
 
 // Target is one card, or all cards of one contract that are not replaced.
@@ -61,6 +62,19 @@ func (r *StatusReport) Recorded() int {
 // unfinished: the new card would not know of it. Only a reprint that can't be finished stands in no revocation's way; the
 // new card inherits that, should it ever be finished.
 func (s *Issuer) SetStatus(ctx context.Context, req StatusRequest) (*StatusReport, error) {
+	var report *StatusReport
+	err := s.Store.Update(ctx, func(tx register.Tx) (err error) {
+		report, err = s.changeStatus(tx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// changeStatus is SetStatus inside a transaction, which the caller must give up when it fails.
+func (s *Issuer) changeStatus(tx register.Tx, req StatusRequest) (*StatusReport, error) {
 	if req.Kind != status.Void && req.Kind != status.Suspended && req.Kind != status.Restored {
 		return nil, fmt.Errorf("issuer: cards can't be made %s by hand", req.Kind)
 	}
@@ -71,37 +85,35 @@ func (s *Issuer) SetStatus(ctx context.Context, req StatusRequest) (*StatusRepor
 	if report.From == 0 {
 		report.From = rights.DateAt(s.now())
 	}
-	err := s.Store.Update(ctx, func(tx register.Tx) error {
-		var faults TargetsError
-		done := map[card.Place]bool{}
-		for _, t := range req.Targets {
-			cards, err := targetCards(tx, t, req.Kind, report.From)
-			for _, k := range cards {
-				if err != nil || done[k.Place] {
-					continue
-				}
-				done[k.Place] = true
-				var c StatusChange
-				if c, err = s.setStatus(tx, k, req.Kind, report.From, req.Class); err == nil {
-					report.Changes = append(report.Changes, c)
-				}
+	var faults TargetsError
+	done := map[card.Place]bool{}
+	for _, t := range req.Targets {
+		cards, err := targetCards(tx, t, req.Kind, report.From)
+		for _, k := range cards {
+			if err != nil || done[k.Place] {
+				continue
 			}
-			if err != nil && !faults.add(t, err) {
-				return err
+			done[k.Place] = true
+			if req.Insurer != "" && k.Contract.Insurer != req.Insurer {
+				err = fmt.Errorf("%w: %s", ErrUnknownCard, k.Place) // another insurer's: as if it were not there
+				continue
+			}
+			var c StatusChange
+			if c, err = s.setStatus(tx, k, req.Kind, report.From, req.Class); err == nil {
+				report.Changes = append(report.Changes, c)
 			}
 		}
-		if len(faults.Faults) > 0 {
-			return &faults
+		if err != nil && !faults.add(t, err) {
+			return nil, err
 		}
-		if report.Recorded() == 0 {
-			return nil
-		}
-		return s.audit(tx, "status", map[string]any{"kind": req.Kind.String(), "from": report.From, "events": report.Recorded()})
-	})
-	if err != nil {
-		return nil, err
 	}
-	return report, nil
+	if len(faults.Faults) > 0 {
+		return nil, &faults
+	}
+	if report.Recorded() == 0 {
+		return report, nil
+	}
+	return report, s.audit(tx, "status", map[string]any{"kind": req.Kind.String(), "from": report.From, "events": report.Recorded()})
 }
 
 func checkClass(class string) error {
