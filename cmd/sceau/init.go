@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,13 +19,14 @@ import (
 	"sceau/card"
 	"sceau/card/issuer"
 	"sceau/card/register"
-	"sceau/card/register/sqlite"
+	"sceau/card/register/sealed"
 	"sceau/cmd/internal/ui"
 	"sceau/rights"
 	"sceau/signing/keystore"
 )
 
-const initLong = `Makes an operator: its register (SQLite), its keys (files encrypted with age) and its trust repository.
+const initLong = `Makes an operator: its register (SQLite, or PostgreSQL where sceau.toml or SCEAU_DATABASE says so) with every name
+encrypted, its keys (files encrypted with age) and its trust repository.
 
     $ sceau init ./operator --insurer 775670482 --name "Mutuelle Exemple"
     operator made in ./operator for Mutuelle Exemple (775670482)
@@ -151,15 +153,12 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	name := filepath.Join(dir, registerName)
-	if exists(name) {
-		if op, err := p.open(dir); err == nil {
-			begun := op.begun(c)
-			op.Close()
-			if begun {
-				return ui.WithHint(fmt.Errorf("%s holds an operator already", dir), "sceau insurer add %s adds an insurer to it", dir)
-			}
-		}
+	there, begun, err := begun(c.Context(), dir)
+	if err != nil {
+		return err
+	}
+	if begun {
+		return ui.WithHint(fmt.Errorf("%s holds an operator already", dir), "sceau insurer add %s adds an insurer to it", dir)
 	}
 	key, err := firstPassphrase(dir, p.passphraseFile)
 	if err != nil {
@@ -170,12 +169,8 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 			return fmt.Errorf("key folder %s: %w", folder, err)
 		}
 	}
-	if !exists(name) {
-		store, err := sqlite.Create(name, sqlite.Options{})
-		if err != nil {
-			return err
-		}
-		store.Close()
+	if err := newRegister(c.Context(), dir, !there, key.passphrase); err != nil {
+		return err
 	}
 	op, err := p.open(dir)
 	if err != nil {
@@ -199,15 +194,40 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 	return nil
 }
 
-// begun says whether the register has anything in it: an init that was cut short has not, and may be run again.
-func (o *operator) begun(c *cobra.Command) bool {
-	begun := true
-	err := o.store.View(c.Context(), func(tx register.Tx) error {
+// begun says whether there is a register, and whether it has anything in it: an init that was cut short has left none or an
+// empty one, and may be run again.
+func begun(ctx context.Context, dir string) (there, begun bool, err error) {
+	rows, err := openDatabase(ctx, dir, false)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	err = rows.View(ctx, func(tx register.Tx) error { // insurers are not encrypted: no key is needed
 		all, err := tx.Insurers()
-		begun = err != nil || len(all) > 0
-		return nil
+		begun = len(all) > 0
+		return err
 	})
-	return begun || err != nil
+	return true, begun, errors.Join(err, rows.Close())
+}
+
+// newRegister makes an encrypted register, or what an interrupted init left of one. The keys come first: no row is ever
+// written without them.
+func newRegister(ctx context.Context, dir string, create bool, passphrase []byte) error {
+	folder, err := keystore.Open(filepath.Join(dir, onlineName), passphrase)
+	if err != nil {
+		return err
+	}
+	keys, err := ensureRegisterKeys(folder)
+	if err != nil {
+		return err
+	}
+	rows, err := openDatabase(ctx, dir, create)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sealed.New(rows, keys).Mark(ctx), rows.Close())
 }
 
 // firstPassphrase is that of a new operator, or of one whose init was cut short.

@@ -43,6 +43,10 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&p.offlineDir, "offline-keys", "", "folder of the offline keys (default DIR/offline)")
 	root.AddCommand(newInit(p), newInsurer(p), newImport(p), newIssue(p), newReprint(p),
 		newStatusChange(p, revoke), newStatusChange(p, suspend), newStatusChange(p, restore),
-		newPublish(p), newCards(p), newFsck(p), newSample(), newDemo())
+		newPublish(p), newCards(p), newFsck(p), newSample(), newDemo(),
+		newServe(p), newRoutes(), newConfig())
+	root.AddCommand(newAPIKey(p), newCounter(p), newApproval(p))
+	root.AddCommand(newEncrypt(p), newBackup(p), newRecover(p))
+	root.AddCommand(newReport(p), newReceipts(p), newAudit(p))
 	return root
 }

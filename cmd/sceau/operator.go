@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 	"sync"
 
 	"sceau/card/issuer"
-	"sceau/card/register/sqlite"
+	"sceau/card/register"
+	"sceau/card/register/sealed"
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
 	"sceau/rights"
@@ -41,31 +43,50 @@ func (p *place) offline(dir string) string {
 	return filepath.Join(dir, offlineName)
 }
 
-// operator is an opened folder.
+// operator is an opened folder. Its register is encrypted: store opens the rows, and gives pseudonyms by sealed.
 type operator struct {
 	*issuer.Issuer
-	dir   string
-	store *sqlite.Store
+	dir    string
+	store  register.Store
+	sealed *sealed.Store
+	rows   database // as they are stored
+	online *keys
 }
 
-// open opens the register. Key folders are opened, and the passphrase asked for, only when a key is needed.
-func (p *place) open(dir string) (*operator, error) {
-	store, err := sqlite.Open(filepath.Join(dir, registerName), sqlite.Options{})
+// open opens the register, for which it needs the passphrase; the offline folder is opened only when a key of it is needed.
+func (p *place) open(dir string) (*operator, error) { return p.openContext(context.Background(), dir) }
+
+func (p *place) openContext(ctx context.Context, dir string) (*operator, error) {
+	return p.openWith(ctx, dir, func() ([]byte, error) { return openPassphrase(dir, p.passphraseFile) })
+}
+
+func (p *place) openWith(ctx context.Context, dir string, passphrase func() ([]byte, error)) (_ *operator, err error) {
+	rows, err := openDatabase(ctx, dir, false)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ui.WithHint(ui.Usage("no operator in %s", dir), `sceau init %s --insurer N --name "…"`, dir)
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			rows.Close()
+		}
+	}()
 	codes, err := readCodes(filepath.Join(dir, codesName))
 	if err != nil {
-		store.Close()
 		return nil, err
 	}
-	secret := sync.OnceValues(func() ([]byte, error) { return openPassphrase(dir, p.passphraseFile) })
-	return &operator{dir: dir, store: store, Issuer: &issuer.Issuer{
+	secret := sync.OnceValues(passphrase)
+	online := &keys{dir: filepath.Join(dir, onlineName), secret: secret}
+	s, err := unseal(ctx, dir, rows, online)
+	if err != nil {
+		return nil, err
+	}
+	store := s.Powers()
+	return &operator{dir: dir, store: store, sealed: s, rows: rows, online: online, Issuer: &issuer.Issuer{
 		Store: store, Now: clock.Now, Actor: actor(), Codes: codes,
-		Online:  &keys{dir: filepath.Join(dir, onlineName), secret: secret},
+		Online:  online,
 		Offline: &keys{dir: p.offline(dir), secret: secret},
 	}}, nil
 }
@@ -86,7 +107,7 @@ func readCodes(name string) (*rights.Codes, error) {
 	return codes, nil
 }
 
-func (o *operator) Close() error { return o.store.Close() }
+func (o *operator) Close() error { return o.rows.Close() }
 
 // actor names who works, for the audit chain.
 func actor() string {

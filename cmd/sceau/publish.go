@@ -125,28 +125,38 @@ func publicURL(s string) (string, error) {
 // notBehind refuses to publish into a folder that is ahead of the register, which was then restored from an older backup:
 // counters that saw the newer state refuse whatever the older one says, and cards drawn since would be drawn again.
 func (o *operator) notBehind(ctx context.Context, dir string) error {
-	b, err := os.ReadFile(filepath.Join(dir, "timestamp.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	there, err := publishedVersion(dir)
+	if err != nil || there == 0 {
 		return err
-	}
-	var there struct {
-		Signed struct{ Version int64 }
-	}
-	if json.Unmarshal(b, &there) != nil {
-		return nil // damaged: the publication replaces it
 	}
 	var last register.Publication
 	if err := o.store.View(ctx, func(tx register.Tx) (err error) { last, err = tx.LastPublication(); return err }); err != nil {
 		return err
 	}
-	if there.Signed.Version > last.Version {
-		return ui.WithHint(fmt.Errorf("%s holds publication %d, the register knows %d", dir, there.Signed.Version, last.Version),
+	if there > last.Version {
+		return ui.WithHint(fmt.Errorf("%s holds publication %d, the register knows %d", dir, there, last.Version),
 			"the register is older than what was published: restore its newest backup, or publish elsewhere if the folder is another operator's")
 	}
 	return nil
+}
+
+// publishedVersion reads the version of a published folder; 0 for an empty one, and for one that is damaged: the next
+// publication replaces what is.
+func publishedVersion(dir string) (int64, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "timestamp.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var there struct {
+		Signed struct{ Version int64 }
+	}
+	if json.Unmarshal(b, &there) != nil {
+		return 0, nil
+	}
+	return there.Signed.Version, nil
 }
 
 func sayPublish(c *cobra.Command, r *issuer.PublishReport, to []string, asJSON bool) error {
