@@ -10,6 +10,9 @@ import (
 // CodesPath is the target with the code tables.
 const CodesPath = "codes.json"
 
+// ServicePath is the target with the keys of the operator's rights service.
+const ServicePath = "service.json"
+
 // IssuerPath is the target with the facts of an insurer.
 func IssuerPath(key string) string { return "amc/" + key + "/issuer.json" }
 
@@ -22,16 +25,20 @@ func PagePath(key string, list uint32) string {
 type TargetKind uint8
 
 const (
-	OtherTarget  TargetKind = iota // not kept: changes, digests of a stolen key, whatever a later version adds
-	CodesTarget                    // CodesPath
-	IssuerTarget                   // IssuerPath
-	PageTarget                     // PagePath
+	OtherTarget   TargetKind = iota // not kept: changes, digests of a stolen key, whatever a later version adds
+	CodesTarget                     // CodesPath
+	IssuerTarget                    // IssuerPath
+	PageTarget                      // PagePath
+	ServiceTarget                   // ServicePath
 )
 
 // Target says what the target at path is; key and list are set where they apply.
 func Target(path string) (kind TargetKind, key string, list uint32) {
 	if path == CodesPath {
 		return CodesTarget, "", 0
+	}
+	if path == ServicePath {
+		return ServiceTarget, "", 0
 	}
 	rest, ok := strings.CutPrefix(path, "amc/")
 	if !ok {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"sceau/card"
+	"sceau/card/accord"
 	"sceau/card/status"
 	"sceau/offline"
 	"sceau/offline/receipt"
@@ -36,10 +38,47 @@ type Journal interface {
 	Append(ctx context.Context, r receipt.Receipt) (receipt.Number, error)
 }
 
+// Online is the way to the operators' rights services.
+type Online interface {
+	// Enrolled says whether there is any service to ask: without one, answering offline needs no reason.
+	Enrolled() bool
+	// Ask puts a question to the service of the operator that speaks for the card's insurer, and returns its accord within a
+	// limit of its own, once the signature was verified and the accord belongs to this counter and this moment. Every error
+	// wraps ErrOffline, and its RescueCode says why; none says anything of the card. Safe for concurrent use.
+	Ask(ctx context.Context, e Enquiry) (*Asked, error)
+}
+
+// Enquiry is a question to a service.
+type Enquiry struct {
+	Card    string // code text
+	Insurer string // key, as the card says: unverified when Root is ""
+	Domain  string
+	Care    rights.Date
+	Person  int
+	Root    string // fingerprint of the repository that speaks for the insurer; "" when none that is followed does
+	// Service gives what the followed repository with that fingerprint says of its service: no error, or nothing is believed.
+	Service func(root string) (*card.Service, error)
+}
+
+// Asked is what a service answered.
+type Asked struct {
+	Accord *accord.Accord
+	Now    time.Time // the counter's time, corrected by the service's
+}
+
+// Operators is the power of Facts that know whose repository they are from. Without it no service is asked.
+type Operators interface {
+	// Operator returns the fingerprint of the repository that speaks for an insurer: offline.ErrUnknownIssuer when none does.
+	Operator(insurer string) (string, error)
+	// Service returns the service.json of a followed repository.
+	Service(fingerprint string) (*card.Service, error)
+}
+
 // Counter answers questions. It is safe for concurrent use when its parts are.
 type Counter struct {
 	Lists   Lists
 	Journal Journal // nil: no check is recorded, and every answer says so
+	Online  Online  // nil: the counter is enrolled nowhere, or was told to stay offline
 	Now     func() time.Time
 }
 
@@ -56,8 +95,11 @@ type Question struct {
 // ErrNoJournal: the counter was opened without a journal.
 var ErrNoJournal = errors.New("counter: no journal")
 
-// Mode says what an answer relied on.
-const Mode = "offline"
+// What an answer relied on.
+const (
+	ModeOffline = receipt.Offline
+	ModeOnline  = receipt.Online
+)
 
 // Answer is the verdict on one scan. Its verdict is "unknown" whenever anything went wrong.
 type Answer struct {
@@ -68,6 +110,8 @@ type Answer struct {
 	Receipt    receipt.Number // "" when nothing was recorded
 	Unrecorded error          // why the check could not be recorded; nil when it was, or when there was nothing to record
 	Domains    []string       // the counter's own domains, as asked
+	Mode       string         // ModeOnline or ModeOffline
+	Rescue     string         // code of why a counter that is enrolled answers offline; "" otherwise
 	codes      []*rights.Codes
 	at         time.Time
 }
@@ -75,12 +119,15 @@ type Answer struct {
 // Ask answers q. It never fails. A check is committed to the journal before its answer is returned; a scan that gave no code
 // is no check.
 func (c *Counter) Ask(ctx context.Context, q Question) Answer {
-	a := Answer{Domains: q.Domains, at: c.Now()}
+	a := Answer{Domains: q.Domains, Mode: ModeOffline, at: c.Now()}
 	text, repair, err := scan.Read(q.Scan, q.Learnt)
 	a.Repair, a.Misread = repair, err
 	if err != nil {
 		// What isn't a code at all is still judged as it came: a bare text that only looks like a card has its own answer.
 		text = strings.TrimSpace(q.Scan.Text)
+		if _, how, none := scan.Invitation(q.Scan, q.Learnt); none == nil {
+			text, a.Repair, a.Misread = "", how, scan.ErrInvitation // a secret: it goes no further
+		}
 	} else {
 		a.Code = text
 	}
@@ -96,6 +143,7 @@ func (c *Counter) Ask(ctx context.Context, q Question) Answer {
 		query.Domain = own
 		a.Verdict = offline.Check(facts, query)
 	}
+	a.askOnline(ctx, c.Online, facts, query, q)
 	a.record(ctx, c.Journal)
 	return a
 }
@@ -105,16 +153,7 @@ func (a *Answer) ownDomain(q Question) string {
 	if q.Domain != "" || len(q.Domains) == 0 || a.Card == nil {
 		return ""
 	}
-	on := map[string]bool{}
-	for _, d := range a.Card.Claims().Domains() {
-		on[d] = true
-	}
-	for _, d := range q.Domains {
-		if on[d] {
-			return d
-		}
-	}
-	return q.Domains[0]
+	return ownOf(q.Domains, a.Card.Claims().Domains())
 }
 
 func (a *Answer) record(ctx context.Context, j Journal) {
@@ -126,7 +165,7 @@ func (a *Answer) record(ctx context.Context, j Journal) {
 		return
 	}
 	// Whoever asked may have gone away; what was checked is written all the same.
-	a.Receipt, a.Unrecorded = j.Append(context.WithoutCancel(ctx), receipt.Of(a.Verdict, Mode))
+	a.Receipt, a.Unrecorded = j.Append(context.WithoutCancel(ctx), receipt.Of(a.Verdict, a.Mode))
 }
 
 // noFacts stands for a folder that can't be believed.

@@ -22,7 +22,7 @@ type Document struct {
 	Status     offline.Status `json:"status"` // valid, reserve, refused, unknown
 	Reason     offline.Reason `json:"reason"`
 	Detail     string         `json:"detail,omitempty"`  // code of the refusal underneath
-	Misread    string         `json:"misread,omitempty"` // why no code was read: empty, incomplete, not_code, merged
+	Misread    string         `json:"misread,omitempty"` // why no code was read: empty, incomplete, not_code, merged, invitation
 	Card       *string        `json:"card"`              // "3-583021"; null when the card is not authentic
 	AMC        string         `json:"amc,omitempty"`
 	Insurer    string         `json:"insurer,omitempty"`
@@ -33,8 +33,10 @@ type Document struct {
 	Label      string         `json:"domain_label,omitempty"`
 	Person     int            `json:"beneficiary,omitempty"` // as asked
 	Since      string         `json:"since,omitempty"`
-	Mode       string         `json:"mode"` // offline
-	List       *ListPart      `json:"list"` // null when no list was consulted
+	Mode       string         `json:"mode"`                    // online, offline
+	Rescue     string         `json:"rescue_reason,omitempty"` // why a counter that is enrolled with a service answers offline: a code
+	Accord     *AccordPart    `json:"accord,omitempty"`        // the service's answer that this one relies on
+	List       *ListPart      `json:"list"`                    // null when no list was consulted
 	Routing    *RoutingPart   `json:"routing,omitempty"`
 	People     []PersonPart   `json:"people,omitempty"`
 	Notes      []string       `json:"notes,omitempty"` // footnotes (1), (2) … of the values
@@ -44,7 +46,16 @@ type Document struct {
 	Receipt    string         `json:"receipt,omitempty"`
 	Recorded   bool           `json:"recorded"` // false: nothing was written, and the answer is no proof
 	Unrecorded string         `json:"unrecorded,omitempty"`
-	Checked    string         `json:"checked"` // RFC 3339
+	Invoice    string         `json:"invoice_number,omitempty"` // what goes on the invoice: the accord's number online, the receipt's offline
+	Checked    string         `json:"checked"`                  // RFC 3339
+}
+
+// AccordPart is the answer of the insurer's service.
+type AccordPart struct {
+	Number  string `json:"number"`
+	At      string `json:"at"`                // RFC 3339, by the service's clock
+	Until   string `json:"until"`             // until when it may be relied on without asking again
+	Changed bool   `json:"changed,omitempty"` // the guarantees are no longer what the card prints
 }
 
 // ListPart says on which list an answer relies.
@@ -105,8 +116,12 @@ type WordsPart struct {
 // Document writes the answer in a language.
 func (a Answer) Document(lang offline.Language) Document {
 	d := Document{Schema: Schema, Status: a.Status, Reason: a.Reason, Detail: a.Detail, Misread: misread(a.Misread), Care: a.Care.String(),
-		Domain: a.Domain, Person: a.Person, Since: a.Since.String(), Mode: Mode, Words: WordsPart(a.Words(lang)), Repair: advice(a.Repair, lang),
-		Receipt: string(a.Receipt), Recorded: a.Receipt != "", Checked: stamp(a.at)}
+		Domain: a.Domain, Person: a.Person, Since: a.Since.String(), Mode: a.Mode, Rescue: a.Rescue, Words: WordsPart(a.Words(lang)), Repair: advice(a.Repair, lang),
+		Receipt: string(a.Receipt), Recorded: a.Receipt != "", Checked: stamp(a.at), Invoice: string(a.Receipt)}
+	if o := a.Online; o != nil {
+		d.Accord = &AccordPart{string(o.Number), stamp(o.At), stamp(o.Until), o.Changed}
+		d.Invoice = string(o.Number)
+	}
 	if a.Unrecorded != nil {
 		d.Unrecorded = unrecorded(a.Unrecorded, lang)
 	}
@@ -116,10 +131,14 @@ func (a Answer) Document(lang offline.Language) Document {
 	if l := a.List; l != nil {
 		d.List = &ListPart{l.List, l.Revision, stamp(l.Published), int64(l.Age.Seconds()), a.Age(lang)}
 	}
-	if a.Pay != nil && a.Unrecorded == nil { // without a proof nothing can be claimed later
+	if a.Pay != nil && (a.Unrecorded == nil || a.Online != nil) { // without a proof nothing can be claimed later; the service has its own
 		d.Payment = &PaymentPart{stamp(a.Pay.Until), a.Pay.Euros}
 	}
 	if a.Card == nil {
+		if o := a.Online; o != nil { // the service vouches for a card that this counter can't verify
+			place := o.Place.String()
+			d.Card, d.KID = &place, o.KID
+		}
 		return d
 	}
 	claims, place := a.Card.Claims(), a.Card.Place().String()
@@ -137,6 +156,9 @@ func (a Answer) Document(lang offline.Language) Document {
 		}
 		for _, code := range domains {
 			if v, ok := claims.Value(i, code); ok {
+				if a.Online != nil && code == a.Domain {
+					v = p.Value // of today
+				}
 				part.Guarantees = append(part.Guarantees, ValuePart{code, a.label(code), v.String(), slices.Contains(a.Domains, code)})
 			}
 		}
@@ -195,6 +217,8 @@ func misread(err error) string {
 		return ""
 	case errors.Is(err, scan.ErrEmpty):
 		return "empty"
+	case errors.Is(err, scan.ErrInvitation):
+		return "invitation"
 	case errors.Is(err, scan.ErrMerged):
 		return "merged"
 	case errors.Is(err, scan.ErrNotCode):

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sceau/offline"
 	"sceau/offline/scan"
@@ -28,6 +29,9 @@ type Settings struct {
 	Port       int              `json:"port,omitempty"`         // wished for; 0 lets the system choose
 	Watch      string           `json:"watch_folder,omitempty"` // folder in which pharmacy software drops files
 	Learnt     *scan.Map        `json:"keyboard,omitempty"`     // what calibration taught
+
+	OfflineSince time.Time `json:"offline_since,omitzero"` // when somebody switched the online check off; zero while it is on
+	DisputesSeen time.Time `json:"disputes_seen,omitzero"` // the newest dispute that somebody at the desk has looked at
 }
 
 // Bounds of settings.

@@ -40,6 +40,7 @@ type Search struct {
 	From, To rights.Date    // day of the check in Paris, both included
 	Care     rights.Date    // date of care
 	Status   offline.Status // of the verdict
+	Answer   string         // of a service for the entry: receipt.Disputed, receipt.Honoured, receipt.Noted
 	Limit    int            // 0 for DefaultLimit, at most MaxLimit
 	Before   uint64         // Record.Row of the last one seen: only older ones follow
 }

@@ -10,49 +10,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
 
 	"sceau/offline/receipt"
 )
-
-const (
-	bookID      = 0x5363a301 // application_id: says that a database is a journal of this program
-	bookVersion = 1
-)
-
-// bookSchema keeps the columns of an entry that journal.Entry has, and beside them care and status of the body, to search
-// by; the check compares those with the body.
-const bookSchema = `
-CREATE TABLE chain (
-  id     INTEGER PRIMARY KEY,
-  device TEXT NOT NULL UNIQUE,
-  public BLOB NOT NULL,
-  key    BLOB,
-  skip   INTEGER NOT NULL,
-  base   TEXT NOT NULL,
-  head   TEXT NOT NULL
-) STRICT;
-CREATE TABLE entry (
-  chain  INTEGER NOT NULL REFERENCES chain(id),
-  seq    INTEGER NOT NULL,
-  at     INTEGER NOT NULL,
-  prev   BLOB NOT NULL,
-  body   BLOB NOT NULL,
-  care   INTEGER NOT NULL,
-  status TEXT NOT NULL,
-  PRIMARY KEY (chain, seq)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX entry_at ON entry (at);
-CREATE INDEX entry_care ON entry (care);
-CREATE TABLE settings (
-  id   INTEGER PRIMARY KEY CHECK (id = 1),
-  data BLOB NOT NULL
-) STRICT;
-`
 
 // errNoBook: there is no journal, or what is there is none. Only the holder of the lock may do something about it.
 var errNoBook = errors.New("mirror: not a journal")
@@ -113,6 +76,9 @@ func lockAndLook(dir string) (*bookFile, error) {
 	db, err := database(name, "rw", "_pragma=secure_delete(on)&_pragma=busy_timeout(2000)")
 	if err == nil {
 		if err = look(db); err == nil {
+			err = upgrade(db)
+		}
+		if err == nil {
 			err = writes(db)
 		}
 		if err == nil {
@@ -143,51 +109,6 @@ func isBookFile(name string) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular() || info.Size() == 0:
-		return errNoBook
-	}
-	return nil
-}
-
-// look refuses a database that is not a journal with errNoBook: another program's, or one with tables, triggers or views
-// that this package did not make.
-func look(db *sql.DB) error {
-	var id, have int
-	if err := db.QueryRow("PRAGMA application_id").Scan(&id); err != nil {
-		return err
-	}
-	if err := db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
-		return err
-	}
-	if id != bookID {
-		return errNoBook
-	}
-	if have > bookVersion {
-		return fmt.Errorf("%w: %s %d, this program knows %d", ErrNewer, BookName, have, bookVersion)
-	}
-	rows, err := db.Query("SELECT coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY rowid")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var got []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return err
-		}
-		got = append(got, text)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if !slices.Equal(got, strings.Split(strings.Trim(bookSchema, "\n;"), ";\n")) {
-		return errNoBook
-	}
-	var chains int
-	if err := db.QueryRow("SELECT count(*) FROM chain").Scan(&chains); err != nil {
-		return err
-	}
-	if chains == 0 {
 		return errNoBook
 	}
 	return nil
@@ -326,7 +247,7 @@ func build(name string, old *salvaged, at time.Time) (Notice, error) {
 	ctx := context.Background()
 	notice := Notice{}
 	err = transaction(ctx, db, func(c *sql.Conn) error {
-		create := fmt.Sprintf("%sPRAGMA application_id = %d; PRAGMA user_version = %d;", bookSchema, bookID, bookVersion)
+		create := fmt.Sprintf("%s%sPRAGMA application_id = %d; PRAGMA user_version = %d;", bookSchema, linkSchema, bookID, bookVersion)
 		if _, err := c.ExecContext(ctx, create); err != nil {
 			return err
 		}

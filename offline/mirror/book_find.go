@@ -33,8 +33,11 @@ func (b *Book) Find(ctx context.Context, q Search) ([]Record, error) {
 		if err != nil {
 			return err
 		}
+		if none, err := q.unanswerable(ctx, c); none || err != nil {
+			return err
+		}
 		clauses, args := q.clauses(all)
-		return walkRows(ctx, c, clauses+" ORDER BY chain DESC, seq DESC", args, func(x row) error {
+		err = walkRows(ctx, c, clauses+" ORDER BY chain DESC, seq DESC", args, func(x row) error {
 			if rec, ok := all.record(x); ok {
 				out = append(out, rec)
 			}
@@ -43,6 +46,10 @@ func (b *Book) Find(ctx context.Context, q Search) ([]Record, error) {
 			}
 			return nil
 		})
+		if err != nil {
+			return err
+		}
+		return settlements(ctx, c, all, out)
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +78,16 @@ func numbered(ctx context.Context, c *sql.Conn, p receipt.Parts, out *[]Record) 
 			return err
 		}
 	}
-	return nil
+	return settlements(ctx, c, all, *out)
+}
+
+// unanswerable says that a search by a service's answer finds nothing, because the journal knows of none.
+func (q Search) unanswerable(ctx context.Context, c *sql.Conn) (bool, error) {
+	if q.Answer == "" {
+		return false, nil
+	}
+	ok, err := linked(ctx, c)
+	return !ok, err
 }
 
 // record makes a record of a row, unless it is an opening or does not hold what this package writes.
@@ -109,6 +125,10 @@ func (q Search) clauses(all chainSet) (string, []any) {
 	}
 	if q.Status != "" {
 		and("status = ?", string(q.Status))
+	}
+	if q.Answer != "" {
+		// By the rows of the answers: those that are disputed are few, and have an index of their own.
+		and("(chain, seq) IN (SELECT chain, seq FROM settled WHERE answer = ?)", settledCodes[q.Answer])
 	}
 	if q.Before != 0 {
 		chain, seq := all.place(q.Before)
@@ -164,9 +184,12 @@ func (b *Book) Each(ctx context.Context, q Search, fn func(Record) error) error 
 			if err != nil {
 				return err
 			}
+			if none, err := q.unanswerable(ctx, c); none || err != nil {
+				return err
+			}
 			clauses, args := q.clauses(all)
 			args = append(args, chain, seq, lastChain, lastSeq, batch)
-			return walkRows(ctx, c, clauses+" AND (chain, seq) > (?, ?) AND (chain, seq) <= (?, ?) ORDER BY chain, seq LIMIT ?", args, func(x row) error {
+			err = walkRows(ctx, c, clauses+" AND (chain, seq) > (?, ?) AND (chain, seq) <= (?, ?) ORDER BY chain, seq LIMIT ?", args, func(x row) error {
 				n++
 				chain, seq = x.chain, int64(x.entry.Seq)
 				if rec, ok := all.record(x); ok {
@@ -176,6 +199,10 @@ func (b *Book) Each(ctx context.Context, q Search, fn func(Record) error) error 
 				}
 				return nil
 			})
+			if err != nil {
+				return err
+			}
+			return settlements(ctx, c, all, part)
 		})
 		if err != nil {
 			return err

@@ -8,12 +8,17 @@ import (
 	"strings"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"sceau/offline/receipt"
 	"sceau/signing/journal"
 )
 
 // salvaged is a damaged journal, open to be read as far as it goes.
-type salvaged struct{ db *sql.DB } // nil: nothing of it can be read
+type salvaged struct {
+	db  *sql.DB         // nil: nothing of it can be read
+	ids map[int64]int64 // of the chains, before and after
+}
 
 func (s *salvaged) close() {
 	if s != nil && s.db != nil {
@@ -38,7 +43,7 @@ func salvage(name string) *salvaged {
 		}
 		var tables int
 		if db.QueryRow("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('chain', 'entry')").Scan(&tables) == nil && tables > 0 {
-			return &salvaged{db}
+			return &salvaged{db: db}
 		}
 		db.Close()
 	}
@@ -58,6 +63,7 @@ func (s *salvaged) store(ctx context.Context, to *sql.Conn, d *device, at time.T
 	}
 	defer from.Close()
 	s.settings(ctx, from, to)
+	s.ids = map[int64]int64{}
 	all := s.chains(ctx, from)
 	var skip uint64
 	for i := range all {
@@ -77,7 +83,56 @@ func (s *salvaged) store(ctx context.Context, to *sql.Conn, d *device, at time.T
 		notice.Kept += n
 		skip += good.Seq
 	}
+	if err := s.links(ctx, from, to); err != nil {
+		return opening, 0, notice, err
+	}
 	return opening, skip, notice, nil
+}
+
+// links takes the enrolments over with their keys, and what their services have acknowledged and answered, as far as it can
+// be read: what is missing is sent again, and answered alike. Errors are those of the new journal alone.
+func (s *salvaged) links(ctx context.Context, from, to *sql.Conn) error {
+	if ok, err := linked(ctx, from); !ok || err != nil {
+		return nil
+	}
+	copyRows := func(query, insert string, chain int, width int) error {
+		rows, err := from.QueryContext(ctx, query)
+		if err != nil {
+			return nil
+		}
+		defer rows.Close()
+		for rows.Next() {
+			values, into := make([]any, width), make([]any, width)
+			for i := range values {
+				into[i] = &values[i]
+			}
+			if rows.Scan(into...) != nil {
+				return nil
+			}
+			if chain >= 0 {
+				old, _ := values[chain].(int64)
+				id, kept := s.ids[old]
+				if !kept {
+					continue
+				}
+				values[chain] = id
+			}
+			if _, err := to.ExecContext(ctx, insert, values...); err != nil && sqliteCode(err)&0xff != sqlite3.SQLITE_CONSTRAINT {
+				return err
+			}
+		}
+		return nil
+	}
+	err := copyRows("SELECT id, root, address, counter, state, public, key, facts, since FROM enrolment",
+		"INSERT INTO enrolment (id, root, address, counter, state, public, key, facts, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, 9)
+	if err == nil {
+		err = copyRows("SELECT enrolment, chain, next FROM upload", "INSERT INTO upload (enrolment, chain, next) VALUES (?, ?, ?)", 1, 3)
+	}
+	if err == nil {
+		err = copyRows("SELECT chain, seq, enrolment, answer, reason, at FROM settled",
+			"INSERT INTO settled (chain, seq, enrolment, answer, reason, at) VALUES (?, ?, ?, ?, ?, ?)", 0, 6)
+	}
+	return err
 }
 
 // chain copies one chain.
@@ -98,6 +153,7 @@ func (s *salvaged) chain(ctx context.Context, from, to *sql.Conn, all chainSet, 
 	if err != nil {
 		return journal.Head{}, 0, err
 	}
+	s.ids[r.id] = id
 	var n uint64
 	good, _, err := all.goodPrefix(ctx, from, r, func(x row) error {
 		n++

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sceau/card"
 	"sceau/card/status"
 	"sceau/offline"
 	"sceau/rights"
@@ -134,6 +135,8 @@ func (c *checker) target(r *followed, info trust.Info) error {
 	switch kind, key, list := offline.Target(info.Path); kind {
 	case offline.CodesTarget:
 		_, err = rights.ParseCodes(data)
+	case offline.ServiceTarget:
+		_, err = card.ParseService(data)
 	case offline.IssuerTarget:
 		_, err = parseInsurer(data, key)
 	case offline.PageTarget:

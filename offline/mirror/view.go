@@ -189,6 +189,47 @@ func (v *View) OwnerOf(kid string) (string, error) {
 	return "", offline.ErrUnknownIssuer
 }
 
+// Operator returns the fingerprint of the repository that speaks for an insurer: offline.ErrUnknownIssuer when none does.
+func (v *View) Operator(insurer string) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	r, err := v.repositoryOf(insurer)
+	if err != nil {
+		return "", err
+	}
+	return r.fingerprint, nil
+}
+
+// Service returns what a followed repository says of its rights service: ErrNotFollowed, and offline.ErrNoService when it
+// says nothing of one.
+func (v *View) Service(fingerprint string) (*card.Service, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ids, err := v.repositoryIDs()
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	for _, id := range ids {
+		r, err := v.repository(id)
+		if err != nil || !trust.SameFingerprint(r.fingerprint, fingerprint) {
+			continue // one that is damaged says so where it is asked for
+		}
+		if _, err := r.trusted.Target(offline.ServicePath); errors.Is(err, trust.ErrNotFound) {
+			return nil, offline.ErrNoService
+		}
+		data, err := v.target(r, offline.ServicePath)
+		if err != nil {
+			return nil, damaged("service.json: %w", err)
+		}
+		s, err := card.ParseService(data)
+		if err != nil {
+			return nil, damaged("service.json: %w", err)
+		}
+		return s, nil
+	}
+	return nil, ErrNotFollowed
+}
+
 // Codes returns the code tables of every repository followed, and those of the program.
 func (v *View) Codes() []*rights.Codes {
 	v.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sceau/card"
+	"sceau/card/accord"
 	"sceau/offline"
 	"sceau/rights"
 	"sceau/signing"
@@ -36,13 +37,14 @@ type bodyText struct {
 	PayUntil  int64       `json:"pay_until,omitempty"` // seconds since 1970
 	PayEuros  int         `json:"pay_euros,omitempty"`
 	Mode      string      `json:"mode"`
+	Accord    string      `json:"accord,omitempty"`
 }
 
 // Body returns the canonical JSON, without white space. What Check refuses has a body too, which nothing decodes.
 func (r Receipt) Body() []byte {
 	t := bodyText{V: r.Version, Card: r.Card, KID: r.KID, Care: r.Care, Domain: r.Domain, Person: r.Person, Status: string(r.Status),
 		Reason: string(r.Reason), Detail: r.Detail, Since: r.Since, Own: r.Own, List: r.List, Revision: r.Revision, Age: int64(r.Age / time.Second),
-		Policy: r.Policy, PayEuros: r.PayEuros, Mode: r.Mode}
+		Policy: r.Policy, PayEuros: r.PayEuros, Mode: r.Mode, Accord: string(r.Accord)}
 	if !r.Published.IsZero() {
 		t.Published = r.Published.Unix()
 	}
@@ -84,6 +86,8 @@ func (r Receipt) Check() error {
 		return refuse("policy")
 	case r.Mode != Offline && r.Mode != Online:
 		return refuse("mode")
+	case r.Accord != "" && (r.Mode != Online || r.Card == "" || r.Accord.Check() != nil):
+		return refuse("accord")
 	}
 	return r.checkList()
 }
@@ -120,7 +124,7 @@ func Decode(b []byte) (Receipt, error) {
 	}
 	r := Receipt{Version: t.V, Card: t.Card, KID: t.KID, Care: t.Care, Domain: t.Domain, Person: t.Person, Status: offline.Status(t.Status),
 		Reason: offline.Reason(t.Reason), Detail: t.Detail, Since: t.Since, Own: t.Own, List: t.List, Revision: t.Revision,
-		Age: time.Duration(t.Age) * time.Second, Policy: t.Policy, PayEuros: t.PayEuros, Mode: t.Mode}
+		Age: time.Duration(t.Age) * time.Second, Policy: t.Policy, PayEuros: t.PayEuros, Mode: t.Mode, Accord: accord.Number(t.Accord)}
 	if t.Published != 0 {
 		r.Published = time.Unix(t.Published, 0).UTC()
 	}

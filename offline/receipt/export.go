@@ -22,7 +22,7 @@ const JSONSchema = "sceau-journal-1"
 // columns of WriteCSV.
 var columns = []string{"Numéro", "Vérifié le (heure de Paris)", "Date des soins", "Domaine", "Bénéficiaire", "Verdict", "Motif", "Détail", "Depuis le", "Carte",
 	"Clé de signature", "Liste", "Révision", "Liste publiée le", "Âge de la liste (heures)", "Politique", "Paiement promis jusqu’au", "Plafond (€)", "Mode", "Poste",
-	"Entrée", "Empreinte de l’entrée"}
+	"Entrée", "Empreinte de l’entrée", "Accord", "Réponse de l’organisme"}
 
 // WriteCSV writes records for a French spreadsheet: RFC 4180 with ';' between cells, a byte order mark, and no cell that
 // would be taken for a formula. It holds one record at a time. An error of the sequence or of w ends it.
@@ -62,7 +62,7 @@ func cells(rec Record) []string {
 	}
 	row := []string{string(rec.Number), civil(rec.At), r.Care.String(), r.Domain, person, StatusWord(offline.French, r.Status), string(r.Reason), r.Detail,
 		r.Since.String(), r.Card, r.KID, list, revision, civil(r.Published), age, r.Policy, civil(r.PayUntil), ceiling, r.Mode, rec.Device,
-		strconv.FormatUint(rec.Seq, 10), hex.EncodeToString(rec.Hash[:])}
+		strconv.FormatUint(rec.Seq, 10), hex.EncodeToString(rec.Hash[:]), string(r.Accord), AnswerWord(offline.French, rec.Settled.Answer)}
 	for i := range row {
 		row[i] = Cell(row[i])
 	}

@@ -14,7 +14,7 @@ var tones = map[offline.Status]pdf.Tone{offline.Valid: pdf.ToneOpen, offline.Res
 // WritePDF draws the printed receipt of one check. The same record gives the same bytes.
 func WritePDF(w io.Writer, lang offline.Language, r Record, who Counter) error {
 	said := r.Receipt.Verdict().Words(lang)
-	a := pdf.Attestation{Language: string(lang), Title: Title(lang, r), Word: said.Headline, Tone: tones[r.Receipt.Status], Meaning: said.Meaning, Small: SmallPrint(lang)}
+	a := pdf.Attestation{Language: string(lang), Title: Title(lang, r), Word: said.Headline, Tone: tones[r.Receipt.Status], Meaning: said.Meaning, Small: SmallPrintOf(lang, r)}
 	for _, row := range Lines(lang, r, said.Headline, who) {
 		a.Rows = append(a.Rows, pdf.AttestationRow(row))
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sceau/card"
+	"sceau/card/accord"
 	"sceau/offline"
 	"sceau/rights"
 	"sceau/signing"
@@ -53,6 +54,7 @@ type Receipt struct {
 	PayUntil  time.Time     // end of the payment promise: whole seconds, UTC; zero for no promise
 	PayEuros  int           // highest AMC share promised; 0 for no ceiling
 	Mode      string        // Offline or Online
+	Accord    accord.Number // of the service's answer that the check relied on; "" for none, and always when offline
 }
 
 // Of makes the receipt of a verdict. It never fails: what no receipt may hold, such as a domain code that is none or a
@@ -76,6 +78,12 @@ func Of(v offline.Verdict, mode string) Receipt {
 	}
 	if v.Card != nil {
 		r.Card, r.KID = v.Card.Issuer().Key()+"/"+v.Card.Place().String(), v.Card.KID()
+	}
+	if o := v.Online; o != nil && o.Number.Check() == nil && mode == Online {
+		r.Accord = o.Number
+		if v.Card == nil { // the service vouches for the card
+			r.Card, r.KID = o.Insurer+"/"+o.Place.String(), o.KID
+		}
 	}
 	if v.Issuer != nil && v.Issuer.Insurer != nil {
 		if b, err := v.Issuer.Insurer.Bytes(); err == nil {

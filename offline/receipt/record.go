@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sceau/card/accord"
 	"sceau/offline"
 	"sceau/rights"
 )
@@ -21,6 +22,21 @@ type Record struct {
 	At      time.Time
 	Hash    [32]byte // of the entry
 	Receipt Receipt
+	Settled Settlement // zero: no service has answered for it yet
+}
+
+// Answers of a service for one entry of a journal that was sent to it.
+const (
+	Honoured = accord.Honoured // it will be paid as promised
+	Disputed = accord.Disputed // the insurer contests it
+	Noted    = accord.Noted    // nothing was promised, so nothing is owed
+)
+
+// Settlement is what a service answered for one entry.
+type Settlement struct {
+	Answer string // Honoured, Disputed, Noted; "" for none
+	Reason string // code
+	At     time.Time
 }
 
 // Counter is who checked, for paper. Both may be empty.
@@ -35,7 +51,10 @@ type phrases struct {
 	number, counter, at, care, domain, person, verdict, card, key, list, policy, pay, mode, device, imprint string
 	paris, none, alone, place, household, unauthentic, noList, noPay, noCeiling, offline, online            string
 	listWords, payWords, code                                                                               string
+	accord, settled, settledAt                                                                              string
 	statuses                                                                                                map[offline.Status]string
+	answers                                                                                                 map[string]string
+	smallOnline                                                                                             string
 	small                                                                                                   []string
 }
 
@@ -50,7 +69,11 @@ var books = map[offline.Language]phrases{
 		unauthentic: "non authentifiée : aucune carte n’est désignée", noList: "aucune", noPay: "aucun", noCeiling: "sans plafond",
 		offline: "hors ligne, d’après les listes signées de ce poste", online: "en ligne, auprès de l’organisme",
 		listWords: "n° {list}, révision {revision}, publiée le {published} ; âge : {age}", payWords: "jusqu’au {until}, part complémentaire : {ceiling}",
-		code:     "code ",
+		code:   "code ",
+		accord: "Numéro d’accord", settled: "Réponse de l’organisme", settledAt: " le ",
+		answers: map[string]string{Honoured: "paiement confirmé", Disputed: "contestée", Noted: "prise en note"},
+		smallOnline: "Cette attestation prouve que ce poste a posé cette question en ligne à l’heure de son horloge et qu’il a donné cette réponse, qui est celle que le service de " +
+			"l’organisme a signée sous le numéro d’accord indiqué. Elle vaut pour la date des soins et le domaine indiqués. Le numéro d’accord se reporte sur la facture.",
 		statuses: map[offline.Status]string{offline.Valid: "valide", offline.Reserve: "à confirmer", offline.Refused: "refusé", offline.Unknown: "non vérifié"},
 		small: []string{
 			"Cette attestation prouve que ce poste a fait cette vérification à l’heure de son horloge et qu’il a donné cette réponse, d’après les seules informations " +
@@ -72,7 +95,11 @@ var books = map[offline.Language]phrases{
 		unauthentic: "not authenticated: no card is named", noList: "none", noPay: "none", noCeiling: "without a ceiling",
 		offline: "offline, from the signed lists on this computer", online: "online, by the insurer",
 		listWords: "no. {list}, revision {revision}, published on {published}; age: {age}", payWords: "until {until}, complementary share: {ceiling}",
-		code:     "code ",
+		code:   "code ",
+		accord: "Accord number", settled: "Insurer's answer", settledAt: " on ",
+		answers: map[string]string{Honoured: "payment confirmed", Disputed: "disputed", Noted: "noted"},
+		smallOnline: "This certificate proves that this computer asked this question online at the time of its clock, and that it gave this answer, which is the one that the insurer's " +
+			"service signed under the accord number shown. It holds for the date of care and the domain shown. The accord number goes on the invoice.",
 		statuses: map[offline.Status]string{offline.Valid: "valid", offline.Reserve: "to confirm", offline.Refused: "refused", offline.Unknown: "not verified"},
 		small: []string{
 			"This certificate proves that this computer made this check at the time of its clock, and that it gave this answer from nothing but the signed facts that it held then. " +
@@ -103,10 +130,16 @@ func Title(lang offline.Language, r Record) string {
 }
 
 // SmallPrint says what a receipt proves and what it does not.
-func SmallPrint(lang offline.Language) []string {
+func SmallPrint(lang offline.Language) []string { return SmallPrintOf(lang, Record{}) }
+
+// SmallPrintOf is SmallPrint, with the first paragraph of an online check where it was one.
+func SmallPrintOf(lang offline.Language, r Record) []string {
 	lang, b := book(lang)
 	out := make([]string, len(b.small))
 	for i, s := range b.small {
+		if i == 0 && r.Receipt.Accord != "" {
+			s = b.smallOnline
+		}
 		out[i] = spaced(lang, s)
 	}
 	return out
@@ -121,6 +154,12 @@ func StatusWord(lang offline.Language, s offline.Status) string {
 	return b.statuses[offline.Unknown]
 }
 
+// AnswerWord is a service's answer for an entry in one word; "" for none.
+func AnswerWord(lang offline.Language, answer string) string {
+	_, b := book(lang)
+	return b.answers[answer]
+}
+
 // Lines are the rows of the printed receipt. verdict is the headline that the screen showed; "" to say it from the receipt alone.
 func Lines(lang offline.Language, rec Record, verdict string, c Counter) []Row {
 	lang, b := book(lang)
@@ -129,6 +168,9 @@ func Lines(lang offline.Language, rec Record, verdict string, c Counter) []Row {
 		verdict = v.Words(lang).Headline
 	}
 	rows := []Row{{b.number, string(rec.Number)}}
+	if r.Accord != "" {
+		rows = []Row{{b.accord, string(r.Accord)}, {b.number, string(rec.Number)}}
+	}
 	who := []string{}
 	if c.Name != "" {
 		who = append(who, c.Name)
@@ -176,7 +218,15 @@ func Lines(lang offline.Language, rec Record, verdict string, c Counter) []Row {
 	if r.Mode == Online {
 		mode = b.online
 	}
-	rows = append(rows, Row{b.pay, pay}, Row{b.mode, mode},
+	rows = append(rows, Row{b.pay, pay}, Row{b.mode, mode})
+	if s := rec.Settled; s.Answer != "" {
+		said := b.answers[s.Answer] + b.settledAt + moment(lang, s.At, false)
+		if s.Reason != "" {
+			said += " (" + b.code + s.Reason + ")"
+		}
+		rows = append(rows, Row{b.settled, said})
+	}
+	rows = append(rows,
 		Row{b.device, Short(rec.Device) + " · " + groups(rec.Device, 8)},
 		Row{b.imprint, halves(groups(hex.EncodeToString(rec.Hash[:]), 8))})
 	for i := range rows {

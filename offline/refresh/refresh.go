@@ -162,6 +162,8 @@ func (r *run) takeOne(info trust.Info, all map[string]trust.Info, fetch func(pat
 	switch kind, key, list := offline.Target(info.Path); kind {
 	case offline.CodesTarget:
 		return r.takeChecked(info, fetch, func(b []byte) error { _, err := rights.ParseCodes(b); return err })
+	case offline.ServiceTarget:
+		return r.takeChecked(info, fetch, func(b []byte) error { _, err := card.ParseService(b); return err })
 	case offline.IssuerTarget:
 		return r.takeChecked(info, fetch, func(b []byte) error {
 			i, err := card.ParseInsurer(b)

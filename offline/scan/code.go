@@ -35,7 +35,12 @@ var value = func() (v [256]byte) {
 
 // whole says that body, the symbols behind the prefix, arrived as they were printed.
 func whole[T string | []byte](body T) bool {
-	if len(body) < shortest || len(body) > longest {
+	return len(body) >= shortest && len(body) <= longest && summed(body)
+}
+
+// summed says that a body is Base32 and ends with the checksum of what stands before it.
+func summed[T string | []byte](body T) bool {
+	if len(body) < 8 {
 		return false
 	}
 	raw := make([]byte, 0, len(body)*5/8)

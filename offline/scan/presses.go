@@ -129,8 +129,9 @@ func (t Typed) Split(learnt *Map) []Typed {
 type route struct {
 	line string
 	read func(string) ([]piece, error)
-	at   []int   // the press behind each byte of the line, nil when it is the text
-	from []Press // of at
+	by   []*table // what read undoes
+	at   []int    // the press behind each byte of the line, nil when it is the text
+	from []Press  // of at
 	mark func(*Repair)
 }
 
@@ -147,17 +148,17 @@ func routes(t Typed, learnt *Map) []route {
 	if learnt != nil {
 		mark := func(r *Repair) { *r = Repair{Learnt: true, Around: r.Around, Repeated: r.Repeated} }
 		if learnt.chars != nil {
-			rs = append(rs, route{line: t.Text, read: by(learnt.chars), mark: mark})
+			rs = append(rs, route{line: t.Text, read: by(learnt.chars), by: []*table{learnt.chars}, mark: mark})
 		}
 		if len(t.Presses) > 0 && learnt.keys != nil {
 			line, at := spell(t.Presses, learnt.key)
-			rs = append(rs, route{line: line, at: at, from: t.Presses, read: by(printed), mark: mark})
+			rs = append(rs, route{line: line, at: at, from: t.Presses, read: by(printed), by: []*table{printed}, mark: mark})
 		}
 	}
-	rs = append(rs, route{line: t.Text, read: read, mark: func(*Repair) {}})
+	rs = append(rs, route{line: t.Text, read: read, by: tables, mark: func(*Repair) {}})
 	if len(t.Presses) > 0 {
 		line, at := asUS(t.Presses)
-		rs = append(rs, route{line: line, at: at, from: t.Presses, read: by(keyTables...), mark: func(r *Repair) {
+		rs = append(rs, route{line: line, at: at, from: t.Presses, read: by(keyTables...), by: keyTables, mark: func(r *Repair) {
 			*r = Repair{Keys: true, Scanner: r.Scanner, Around: r.Around, Repeated: r.Repeated}
 			if r.Scanner == "" {
 				r.Scanner = families[0].name

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,19 +37,21 @@ est signée par la clé de ce poste : une entrée modifiée ou retirée se voit.
 		Args: ui.Args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newJournalList(), newJournalShow(), newJournalExport(), newJournalVerify(), newJournalPrune())
+	c.AddCommand(newJournalList(), newJournalShow(), newJournalExport(), newJournalVerify(), newJournalPrune(), newJournalSend())
 	return c
 }
 
 // searchFlags narrow a search.
 type searchFlags struct {
 	from, to, care, status string
+	disputed               bool
 }
 
 func (f *searchFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.from, "from", "", "`DATE`premier jour de vérification, AAAA-MM-JJ ou JJ/MM/AAAA")
 	c.Flags().StringVar(&f.to, "to", "", "`DATE`dernier jour de vérification")
 	c.Flags().StringVar(&f.care, "care", "", "`DATE`date des soins")
+	c.Flags().BoolVar(&f.disputed, "disputed", false, "seulement les vérifications qu’un organisme conteste")
 	c.Flags().StringVar(&f.status, "status", "", "`RÉPONSE`réponse : valid, reserve, refused ou unknown")
 }
 
@@ -63,6 +66,9 @@ func (f *searchFlags) search() (q mirror.Search, err error) {
 		return q, err
 	}
 	q.Status = offline.Status(f.status)
+	if f.disputed {
+		q.Answer = receipt.Disputed
+	}
 	if f.status != "" && !slices.Contains([]offline.Status{offline.Valid, offline.Reserve, offline.Refused, offline.Unknown}, q.Status) {
 		return q, ui.Usage("--status %q : valid, reserve, refused ou unknown", f.status)
 	}
@@ -136,19 +142,6 @@ func each(found []mirror.Record) iter.Seq2[mirror.Record, error] {
 			}
 		}
 	}
-}
-
-// listed is one line of the list.
-func listed(r mirror.Record) string {
-	card, domain := r.Receipt.Card, r.Receipt.Domain
-	if card == "" {
-		card = "carte non authentifiée"
-	}
-	if domain == "" {
-		domain = "carte seule"
-	}
-	return fmt.Sprintf("%-14s  %s  %s %-7s  %s  soins du %s  %s  %s", r.Number, instant(r.At), marks[r.Receipt.Status], r.Receipt.Status, card,
-		r.Receipt.Care.French(), domain, r.Receipt.Reason)
 }
 
 func newJournalShow() *cobra.Command {
@@ -339,7 +332,8 @@ func newJournalPrune() *cobra.Command {
 		Use:   "prune [DOSSIER] --before DATE",
 		Short: "Retire les vérifications anciennes",
 		Long: `Retire les vérifications faites avant un jour ; la chaîne de celles qui restent se contrôle comme avant. La page du comptoir le fait
-chaque jour selon la durée de conservation des réglages.
+chaque jour selon la durée de conservation des réglages. Une vérification à laquelle un service n’a pas encore répondu reste, avec celles
+qui la suivent, tant que cette durée n’est pas passée.
 
     $ comptoir journal prune ./counter --before 2024-01-01
     3 vérifications retirées`,
@@ -360,9 +354,22 @@ chaque jour selon la durée de conservation des réglages.
 				return ui.Usage("--before %s : au moins %d jours sont gardés", before, counter.MinRetention)
 			}
 			return withBook(dir, func(b *mirror.Book) error {
-				n, err := b.Prune(c.Context(), day.Midnight())
-				if err == nil || n > 0 {
-					fmt.Fprintln(c.OutOrStdout(), counted(n, "vérification retirée", "vérifications retirées"))
+				kept := counter.DefaultSettings()
+				if raw, err := b.Settings(c.Context()); err == nil {
+					if own, err := counter.ParseSettings(raw); err == nil {
+						kept = own
+					}
+				}
+				var retention time.Time
+				if kept.Retention > 0 {
+					retention = clock.Now().AddDate(0, 0, -kept.Retention)
+				}
+				p, err := b.PruneSettled(c.Context(), day.Midnight(), retention)
+				if err == nil || p.Entries > 0 {
+					fmt.Fprintln(c.OutOrStdout(), counted(p.Entries, "vérification retirée", "vérifications retirées"))
+				}
+				if p.Unsettled > 0 {
+					fmt.Fprintln(c.OutOrStdout(), counted(p.Unsettled, "dont une à laquelle aucun service n’avait répondu :", "dont certaines auxquelles aucun service n’avait répondu :"))
 				}
 				return inFrenchOrNil(dir, err)
 			})

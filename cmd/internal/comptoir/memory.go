@@ -17,7 +17,8 @@ import (
 
 // memory is the journal of a folder. It is safe for concurrent use.
 type memory struct {
-	dir string
+	dir      string
+	appended func() // told after each check that was written; nil: nobody
 
 	mu   sync.Mutex
 	book *mirror.Book
@@ -47,6 +48,9 @@ func (m *memory) Append(ctx context.Context, r receipt.Receipt) (receipt.Number,
 	m.mu.Unlock()
 	if err != nil {
 		return "", refusal(err)
+	}
+	if m.appended != nil {
+		m.appended()
 	}
 	return rec.Number, nil
 }

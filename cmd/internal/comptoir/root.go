@@ -44,7 +44,7 @@ func New() *cobra.Command {
 	}
 	f.add(root)
 	root.PersistentFlags().String(dirFlag, "", "`DOSSIER`dossier du comptoir ; COMPTOIR_DIR, ou celui de l’utilisateur par défaut")
-	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch())
+	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch(), newEnroll())
 	ui.SpeakFrench(root)
 	return root
 }

@@ -27,23 +27,27 @@ import (
 
 // shop is an open counter. Close it.
 type shop struct {
-	dir     string
-	log     *slog.Logger
-	lang    offline.Language // in place of the settings' own; ""
-	lists   *lists
-	memory  *memory
-	counter *counter.Counter
-	reader  *optic.Reader
-	ready   chan struct{} // closed once the reader is warm; nil where nobody warms it
-	sources *sources
-	changed func()        // the desk is told
-	renew   chan struct{} // the settings changed
+	dir      string
+	log      *slog.Logger
+	lang     offline.Language // in place of the settings' own; ""
+	lists    *lists
+	memory   *memory
+	counter  *counter.Counter
+	reader   *optic.Reader
+	ready    chan struct{} // closed once the reader is warm; nil where nobody warms it
+	sources  *sources
+	services *services
+	changed  func()        // the desk is told
+	renew    chan struct{} // the settings changed
 }
 
 func newShop(dir string, log *slog.Logger) *shop {
 	s := &shop{dir: dir, log: log, lists: newLists(dir), memory: newMemory(dir), reader: newReader(dir), changed: func() {}, renew: make(chan struct{}, 1)}
 	s.counter = &counter.Counter{Lists: s.lists, Journal: s.memory, Now: clock.Now}
 	s.sources = newSources(s)
+	s.services = newServices(s)
+	s.counter.Online = s.services
+	s.memory.appended = s.services.kick
 	return s
 }
 
@@ -65,6 +69,7 @@ func (s *shop) start(ctx context.Context) (stop func(), wait func()) {
 	var all sync.WaitGroup
 	all.Go(func() { s.warm(ctx) })
 	all.Go(func() { s.sources.run(ctx) })
+	all.Go(func() { s.services.run(ctx, true) })
 	all.Go(func() { s.forget(ctx) })
 	all.Go(func() { s.watch(ctx) })
 	return stop, all.Wait
@@ -103,9 +108,10 @@ func (s *shop) prune(ctx context.Context) error {
 	if days == 0 {
 		return nil
 	}
-	n, err := s.memory.opened().Prune(ctx, clock.Now().AddDate(0, 0, -days))
-	if n > 0 {
-		s.log.Info("journal pruned", "entries", n)
+	before := clock.Now().AddDate(0, 0, -days)
+	p, err := s.memory.opened().PruneSettled(ctx, before, before)
+	if p.Entries > 0 {
+		s.log.Info("journal pruned", "entries", p.Entries, "never_answered", p.Unsettled)
 	}
 	return err
 }
@@ -113,7 +119,8 @@ func (s *shop) prune(ctx context.Context) error {
 // options are the desk's, as far as they are parts of the counter.
 func (s *shop) options() desk.Options {
 	return desk.Options{Ask: s.counter, Store: s.memory, Memory: chronicle{s.memory}, Lists: shelf{s}, Sources: s.sources, Pictures: pictures{s},
-		Temp: s.dir, Language: s.lang, Explain: explain, Progress: s.sources.progress, Recorded: s.memory.recorded, SettingsChanged: func(counter.Settings) { s.settingsChanged() }, Now: clock.Now}
+		Temp: s.dir, Language: s.lang, Explain: explain, Progress: s.sources.progress, Recorded: s.memory.recorded,
+		Standing: s.services.standing, Enrol: s.services, Disputes: s.services.disputes, SettingsChanged: func(counter.Settings) { s.settingsChanged() }, Now: clock.Now}
 }
 
 func (s *shop) settingsChanged() {
@@ -122,13 +129,14 @@ func (s *shop) settingsChanged() {
 	default:
 	}
 	s.sources.settingsChanged()
+	s.services.refresh()
 }
 
 // chronicle is the journal as the desk reads it.
 type chronicle struct{ *memory }
 
 func search(q desk.Search) mirror.Search {
-	return mirror.Search{Number: string(q.Number), From: q.From, To: q.To, Care: q.Care, Status: q.Status, Limit: q.Limit, Before: q.Before}
+	return mirror.Search{Number: string(q.Number), From: q.From, To: q.To, Care: q.Care, Status: q.Status, Answer: q.Answer, Limit: q.Limit, Before: q.Before}
 }
 
 func (c chronicle) Find(ctx context.Context, q desk.Search) ([]receipt.Record, error) {

@@ -209,6 +209,7 @@ func (s *sources) ready() (kept string, err error) {
 // Sync implements desk.Sources.
 func (s *sources) Sync(context.Context) error {
 	s.keeper.Kick()
+	s.services.probe()
 	return nil
 }
 

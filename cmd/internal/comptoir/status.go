@@ -17,7 +17,7 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	var asJSON bool
+	var asJSON, offlineOnly bool
 	c := &cobra.Command{
 		Use:   "status [DOSSIER]",
 		Short: "Dit quelles listes sont suivies, et leur âge",
@@ -27,7 +27,10 @@ func newStatus() *cobra.Command {
     dépôt 3F0A 91C4 …
       liste du 21/11/2026 à 10:00 (il y a 2 heures), à renouveler avant le 28/11/2026 à 10:00
       775670482   Mutuelle Exemple  1 liste, 3 changements de droits
-      depuis /srv/public, le 21/11/2026 à 12:00`,
+      depuis /srv/public, le 21/11/2026 à 12:00
+    service https://droits.example (Pharmacie du Port)
+      répond : les cartes sont vérifiées en ligne
+      3 vérifications à envoyer`,
 		Args: ui.Args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir, _, err := folderArg(c, args, 0)
@@ -43,11 +46,15 @@ func newStatus() *cobra.Command {
 			if err != nil {
 				return inFrench(dir, err)
 			}
+			s := newShop(dir, silent)
+			defer s.close()
+			services := s.services.states(c.Context(), !offlineOnly)
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(struct {
 					Schema       string              `json:"schema"`
 					Repositories []mirror.Repository `json:"repositories"`
-				}{"sceau-counter-1", repos})
+					Services     []serviceState      `json:"services"`
+				}{"sceau-counter-1", repos, services})
 			}
 			out := c.OutOrStdout()
 			if len(repos) == 0 {
@@ -64,10 +71,12 @@ func newStatus() *cobra.Command {
 					fmt.Fprintf(out, "  depuis %s, le %s\n", shown(s.Spec), instant(s.Synced))
 				}
 			}
+			sayServices(out, services, !offlineOnly)
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "un document JSON")
+	c.Flags().BoolVar(&offlineOnly, "offline", false, "n’interroge aucun service en ligne")
 	return c
 }
 

@@ -11,7 +11,11 @@ import (
 	"strings"
 	"syscall"
 
+	"sceau/card/accord"
 	"sceau/cmd/internal/ui"
+	"sceau/offline"
+	"sceau/offline/counter"
+	"sceau/offline/liaison"
 	"sceau/offline/mirror"
 	"sceau/offline/optic"
 	"sceau/offline/receipt"
@@ -25,6 +29,8 @@ type trouble struct{ code, what, todo string }
 // deskTodos are the advice, by code, where what a terminal says names its commands or flags: the desk has neither.
 var deskTodos = map[string]string{
 	"claimed":      "prévenir les deux opérateurs ; oublier l’un des deux dépôts dans « Listes »",
+	"enrolled":     "retirer d’abord l’inscription",
+	"not_enrolled": "les inscriptions sont dans « Listes »",
 	"not_followed": "les empreintes des dépôts suivis sont dans « Listes »",
 	"damaged":      "mettre les listes à jour dans « Listes » ; si cela persiste, les suivre de nouveau",
 	"timeout":      "rien à faire : un nouvel essai est prévu",
@@ -55,6 +61,12 @@ var troubles = []struct {
 	{refresh.ErrTooSlow, trouble{"timeout", "la source n’a pas répondu à temps", "rien à faire : un nouvel essai est prévu"}},
 	{refresh.ErrPanicked, trouble{"fault", "la synchronisation a échoué par une faute du programme", "prévenir l’éditeur ; la dernière liste vérifiée reste en service"}},
 	{errWatch, trouble{"watch_folder", "ce dossier ne peut pas être surveillé", "donner le chemin complet d’un dossier qui existe, où le comptoir peut écrire, et qui n’est pas le sien"}},
+	{mirror.ErrEnrolled, trouble{"enrolled", "ce poste est déjà inscrit auprès de cet opérateur", "« comptoir status » montre les inscriptions ; « comptoir enroll --remove » en retire une"}},
+	{mirror.ErrNotEnrolled, trouble{"not_enrolled", "ce poste n’est pas inscrit auprès de cet opérateur", "« comptoir status » montre les inscriptions"}},
+	{mirror.ErrEnrolmentKey, trouble{"enrolment_key", "la clé d’inscription de ce poste n’est plus lisible", "retirer l’inscription, puis inscrire le poste de nouveau avec une nouvelle invitation"}},
+	{accord.ErrInvitation, trouble{"bad_invitation", "ce n’est pas une invitation, ou elle n’est pas entière", "scanner de nouveau l’invitation, ou donner l’adresse du service et le code"}},
+	{liaison.ErrAddress, trouble{"service_address", "cette adresse de service ne peut pas servir", "donner une adresse https sans mot de passe ; http n’est admis que sur ce poste"}},
+	{liaison.ErrCA, trouble{"service_ca", "ce fichier ne contient pas de certificats lisibles", "donner un fichier PEM"}},
 	{syscall.ENOSPC, trouble{"full", "le disque est plein", "libérer de la place, puis recommencer ; rien de ce qui était enregistré n’est perdu"}},
 	{os.ErrPermission, trouble{"permission", "accès refusé à ce fichier ou dossier", "vérifier ses droits"}},
 }
@@ -114,8 +126,15 @@ func pictureCode(err error) string {
 	return pictureTrouble(err).code
 }
 
+// onlinePrefix is before the codes of a rights service's troubles, whose words package counter has.
+const onlinePrefix = "online_"
+
 // troubleOf names err's family, from this program's packages or from the trust repository's.
 func troubleOf(err error) trouble {
+	if code := liaison.CodeOf(err); code != "" {
+		what, todo := counter.RescueWords(code, offline.French)
+		return trouble{onlinePrefix + code, what, todo}
+	}
 	for _, t := range troubles {
 		if errors.Is(err, t.family) {
 			return t.trouble

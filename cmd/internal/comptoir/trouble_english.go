@@ -2,29 +2,42 @@
 
 package comptoir
 
+import (
+	"strings"
+
+	"sceau/offline"
+	"sceau/offline/counter"
+)
+
 // english holds what happened and what to do at the desk, by code.
 var english = map[string][2]string{
-	"claimed":      {"this insurer is already followed through another repository", "tell both operators; forget one of the two repositories in “Lists”"},
-	"newer":        {"this folder was written by a later version of the program", "update the program"},
-	"unfinished":   {"this folder is read-only and an update in it is not finished", "open it once where it can be written, or copy it again"},
-	"not_followed": {"no repository followed has this fingerprint", "the fingerprints of what is followed are in “Lists”"},
-	"damaged":      {"what this counter keeps is damaged", "update the lists in “Lists”; if it goes on, follow them again"},
-	"other_root":   {"the source carries another repository than the expected one", "do not go on: ask the insurer for the fingerprint by another way"},
-	"content":      {"the source publishes a signed file that can't be accepted", "tell the operator, who alone can mend it; the last verified list stays in use"},
-	"moved":        {"another update is under way", "try again"},
-	"timeout":      {"the source did not answer in time", "nothing to do: another attempt is planned"},
-	"canceled":     {"interrupted", "try again; the last verified list stays in use"},
-	"full":         {"the disk is full", "make room, then try again; nothing that was recorded is lost"},
-	"read_only":    {"this folder is read-only", "check the folder's rights"},
-	"number":       {"this is not a receipt number", "a number looks like K7QF-1042-M3TZ"},
-	"fault":        {"the update failed through a fault of the program", "tell its publisher; the last verified list stays in use"},
-	"watch_folder": {"this folder can't be watched", "give the full path of a folder that exists, where the counter can write, and that is not its own"},
-	"permission":   {"access to this file or folder is refused", "check its rights"},
-	"not_a_folder": {"this is not a folder", "check the path: a folder is expected where a file is"},
-	"is_a_folder":  {"this is a folder", "give the path of a file"},
-	"no_such_file": {"this file or folder does not exist", "check the path"},
-	"file_exists":  {"this file or folder exists already", "give another name, or remove it first"},
-	"failed":       {"the operation failed", "try again; if it goes on, tell the publisher of the program"},
+	"claimed":         {"this insurer is already followed through another repository", "tell both operators; forget one of the two repositories in “Lists”"},
+	"newer":           {"this folder was written by a later version of the program", "update the program"},
+	"unfinished":      {"this folder is read-only and an update in it is not finished", "open it once where it can be written, or copy it again"},
+	"not_followed":    {"no repository followed has this fingerprint", "the fingerprints of what is followed are in “Lists”"},
+	"damaged":         {"what this counter keeps is damaged", "update the lists in “Lists”; if it goes on, follow them again"},
+	"other_root":      {"the source carries another repository than the expected one", "do not go on: ask the insurer for the fingerprint by another way"},
+	"content":         {"the source publishes a signed file that can't be accepted", "tell the operator, who alone can mend it; the last verified list stays in use"},
+	"moved":           {"another update is under way", "try again"},
+	"timeout":         {"the source did not answer in time", "nothing to do: another attempt is planned"},
+	"canceled":        {"interrupted", "try again; the last verified list stays in use"},
+	"full":            {"the disk is full", "make room, then try again; nothing that was recorded is lost"},
+	"read_only":       {"this folder is read-only", "check the folder's rights"},
+	"number":          {"this is not a receipt number", "a number looks like K7QF-1042-M3TZ"},
+	"fault":           {"the update failed through a fault of the program", "tell its publisher; the last verified list stays in use"},
+	"watch_folder":    {"this folder can't be watched", "give the full path of a folder that exists, where the counter can write, and that is not its own"},
+	"enrolled":        {"this counter is already enrolled with this operator", "remove the enrolment first"},
+	"not_enrolled":    {"this counter is not enrolled with this operator", "the enrolments are in “Lists”"},
+	"enrolment_key":   {"the key of this counter's enrolment can't be read any more", "remove the enrolment, then enrol the counter again with a new invitation"},
+	"bad_invitation":  {"this is not an invitation, or it is not whole", "scan the invitation again, or give the address of the service and the code"},
+	"service_address": {"this address of a service can't be used", "give an https address without a password; http is only for this computer"},
+	"service_ca":      {"this file holds no certificates that can be read", "give a PEM file"},
+	"permission":      {"access to this file or folder is refused", "check its rights"},
+	"not_a_folder":    {"this is not a folder", "check the path: a folder is expected where a file is"},
+	"is_a_folder":     {"this is a folder", "give the path of a file"},
+	"no_such_file":    {"this file or folder does not exist", "check the path"},
+	"file_exists":     {"this file or folder exists already", "give another name, or remove it first"},
+	"failed":          {"the operation failed", "try again; if it goes on, tell the publisher of the program"},
 
 	"no_code":       {"no code was found in this file", "scan it flat at 200 dots per inch or more, or scan the card itself"},
 	"not_a_picture": {"this file is neither a PDF nor a picture that can be read", "give a PNG, JPEG, GIF or PDF file"},
@@ -62,6 +75,10 @@ var english = map[string][2]string{
 }
 
 func inEnglish(t trouble) trouble {
+	if code, online := strings.CutPrefix(t.code, onlinePrefix); online {
+		t.what, t.todo = counter.RescueWords(code, offline.English)
+		return t
+	}
 	if words, ok := english[t.code]; ok {
 		t.what, t.todo = words[0], words[1]
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -48,9 +49,11 @@ Chaque vérification est inscrite au journal avant d’être affichée ; son num
 pu être inscrit, la réponse dit « non enregistrée » et pourquoi : elle vaut pour le patient, pas comme preuve.
 Sans DOSSIER : celui de --dir, de COMPTOIR_DIR, ou de l’utilisateur. Sans --domain, la question est celle de la page du comptoir : le
 premier domaine de la profession des réglages que la carte porte ; sans profession, la carte seule.
+Un poste inscrit auprès du service de l’organisme (« comptoir enroll ») l’interroge d’abord ; sa réponse, plus récente que toute liste,
+porte un numéro d’accord, qui se reporte alors sur la facture. Sans réponse en une seconde et demie, les listes répondent, et c’est dit.
 
 Avec --json, un objet par code et par ligne : status (valid, reserve, refused, unknown), reason (code stable),
-card, list (revision, age en secondes), people, payment, words, receipt, recorded. Les codes ne changent pas, les mots peuvent changer.`
+card, list (revision, age en secondes), people, payment, words, mode (online, offline), rescue_reason, accord, receipt, invoice_number, recorded. Les codes ne changent pas, les mots peuvent changer.`
 
 type verifyFlags struct {
 	json   bool
@@ -58,6 +61,7 @@ type verifyFlags struct {
 	on     string
 	person int
 	lang   string
+	local  bool
 }
 
 func newVerify() *cobra.Command {
@@ -76,6 +80,7 @@ func newVerify() *cobra.Command {
 	c.Flags().StringVar(&f.on, "on", "", "`DATE`date des soins, AAAA-MM-JJ ou JJ/MM/AAAA ; aujourd’hui par défaut")
 	c.Flags().IntVar(&f.person, "beneficiary", 0, "numéro du bénéficiaire sur la carte (1 à 12) ; tous par défaut")
 	c.Flags().StringVar(&f.lang, "lang", "fr", "`LANGUE`langue des mots : fr ou en")
+	c.Flags().BoolVar(&f.local, "offline", false, "n’interroge aucun service en ligne : les listes seules répondent")
 	return c
 }
 
@@ -98,6 +103,14 @@ func runVerify(c *cobra.Command, args []string, f verifyFlags) error {
 		return err
 	}
 	defer s.close()
+	if f.local {
+		s.counter.Online = nil
+	} else {
+		background, stop := context.WithCancel(c.Context())
+		var probing sync.WaitGroup
+		probing.Go(func() { s.services.run(background, false) })
+		defer func() { stop(); probing.Wait() }()
+	}
 	if err := s.knownDomain(c.Context(), question); err != nil {
 		return err
 	}
@@ -416,9 +429,17 @@ func writeText(w io.Writer, a counter.Answer, lang offline.Language) error {
 			line(say.ceiling, a.Pay.Euros)
 		}
 	}
+	if a.Rescue != "" && a.Rescue != counter.RescueCard {
+		what, _ := counter.RescueWords(a.Rescue, lang)
+		line(say.rescue, what)
+	}
 	line(say.todo, words.Next)
 	if doc.Repair != "" {
 		line(say.repaired, doc.Repair)
+	}
+	if o := a.Online; o != nil {
+		line(say.online, instant(o.At))
+		line(say.accord, o.Number)
 	}
 	if a.Receipt != "" {
 		line(say.receipt, a.Receipt)

@@ -66,6 +66,7 @@ NOM.txt contient des codes, un par ligne, ou une question, qui précise le domai
 			}
 			fmt.Fprintf(c.OutOrStdout(), "dossier surveillé\u00a0: %s (Ctrl+C pour finir)\n", name)
 			var all sync.WaitGroup
+			all.Go(func() { s.services.run(ctx, true) })
 			if !noSync {
 				all.Go(func() { s.sources.run(ctx) })
 			}

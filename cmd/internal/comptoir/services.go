@@ -1,0 +1,298 @@
+// The rights services that the counter is enrolled with: asked first, sent the journal, and never in the way of the lists.
+
+package comptoir
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"sceau/card"
+	"sceau/card/accord"
+	"sceau/cmd/internal/clock"
+	"sceau/offline"
+	"sceau/offline/counter"
+	"sceau/offline/liaison"
+	"sceau/offline/mirror"
+	"sceau/offline/receipt"
+	"sceau/signing/assertion"
+	"sceau/signing/trust"
+)
+
+// services are all of them. It is safe for concurrent use.
+type services struct {
+	*shop
+
+	mu     sync.Mutex
+	open   []*service // in the order of the enrolments
+	looked time.Time  // of the clock that nobody sets
+	failed error      // why the enrolments could not be read
+	off    time.Time  // since when somebody wants no online check; zero for nobody
+	stale  chan struct{}
+}
+
+// service is one of them.
+type service struct {
+	mirror.Enrolment
+	client *liaison.Client // nil when the key or the address can't be used: err says why
+	sender *liaison.Sender
+	err    error
+	stop   func() // ends what runs for it; nil while nothing does
+}
+
+func newServices(s *shop) *services { return &services{shop: s, stale: make(chan struct{}, 1)} }
+
+// relook is how old what is known of the enrolments may be: another process may have changed them.
+const relook = 2 * time.Second
+
+// current returns the services of the present enrolments.
+func (s *services) current(ctx context.Context) []*service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.looked.IsZero() && time.Since(s.looked) < relook {
+		return s.open
+	}
+	all, err := s.memory.opened().Enrolments(ctx)
+	if s.failed = err; err != nil {
+		return s.open // as they were
+	}
+	s.looked = time.Now()
+	s.off = s.memory.settings(ctx).OfflineSince
+	var next []*service
+	for _, e := range all {
+		at := slices.IndexFunc(s.open, func(o *service) bool {
+			return o.Root == e.Root && o.Address == e.Address && o.Counter == e.Counter && o.Since.Equal(e.Since)
+		})
+		if at >= 0 {
+			next = append(next, s.open[at])
+			continue
+		}
+		next = append(next, s.newService(ctx, e))
+	}
+	for _, old := range s.open {
+		if !slices.Contains(next, old) {
+			old.end()
+		}
+	}
+	if !slices.Equal(s.open, next) {
+		s.open = next
+		select {
+		case s.stale <- struct{}{}:
+		default:
+		}
+	}
+	return s.open
+}
+
+func (v *service) end() {
+	if v.stop != nil {
+		v.stop()
+		v.stop = nil
+	}
+	if v.client != nil {
+		v.client.Close()
+	}
+}
+
+func (s *services) newService(ctx context.Context, e mirror.Enrolment) *service {
+	v := &service{Enrolment: e}
+	signer, err := s.memory.opened().EnrolmentSigner(ctx, e.Root, assertion.Kind)
+	if err == nil {
+		var ca []byte
+		if ca, err = readCA(e.Facts.CA); err == nil {
+			v.client, err = liaison.New(liaison.Options{Address: e.Address, Counter: e.Counter, Signer: signer, CA: ca, Now: clock.Now})
+		}
+	}
+	if err != nil {
+		v.err = err
+		return v
+	}
+	client := v.client
+	v.sender = &liaison.Sender{Remote: client, Backlog: backlog{s.memory, e.Root}, Now: clock.Now, Changed: client.Changed, Idle: client.Idle,
+		Service: func(ctx context.Context) (*card.Service, error) { return s.published(ctx, e.Root) },
+		Up:      func() bool { return client.State().Breaker == "closed" }}
+	return v
+}
+
+// readCA reads the certificates that an enrolment names; none for "".
+func readCA(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return os.ReadFile(name)
+}
+
+// published is the service.json of a followed repository.
+func (s *services) published(ctx context.Context, root string) (*card.Service, error) {
+	facts, release, err := s.lists.Facts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	of, ok := facts.(counter.Operators)
+	if !ok {
+		return nil, offline.ErrNoService
+	}
+	return of.Service(root)
+}
+
+// Enrolled implements counter.Online.
+func (s *services) Enrolled() bool { return len(s.current(context.Background())) > 0 }
+
+// Ask implements counter.Online. A card of an insurer that no followed repository speaks for goes to a service only where there
+// is no choice: a question holds the card's names.
+func (s *services) Ask(ctx context.Context, e counter.Enquiry) (*counter.Asked, error) {
+	rescue := func(code string, err error) (*counter.Asked, error) {
+		return nil, &counter.Rescue{Code: code, Err: err}
+	}
+	all := s.current(ctx)
+	if s.isOff() {
+		return rescue(counter.RescueOff, nil)
+	}
+	at := slices.IndexFunc(all, func(v *service) bool { return e.Root != "" && trust.SameFingerprint(v.Root, e.Root) })
+	if e.Root == "" && len(all) == 1 {
+		at = 0
+	}
+	if at < 0 {
+		return rescue(counter.RescueOther, nil)
+	}
+	v := all[at]
+	if v.err != nil {
+		return rescue(troubleOf(v.err).code, v.err)
+	}
+	keys, err := e.Service(v.Root)
+	if err != nil {
+		return rescue(counter.RescueNoKeys, err)
+	}
+	u, err := card.Parse(e.Card)
+	if err != nil {
+		return rescue(counter.RescueCard, err)
+	}
+	a, now, err := v.client.Check(ctx, liaison.Enquiry{Card: e.Card, Insurer: e.Insurer, Place: u.PlaceUnsafe(), KID: u.KID(), Domain: e.Domain,
+		Care: e.Care, Person: e.Person, Service: keys})
+	if err != nil {
+		return rescue(liaison.CodeOf(err), err)
+	}
+	return &counter.Asked{Accord: a, Now: now}, nil
+}
+
+// run keeps every service's breaker and sender going until ctx ends.
+func (s *services) run(ctx context.Context, send bool) {
+	var all sync.WaitGroup
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	for {
+		s.current(ctx)
+		s.mu.Lock()
+		for _, v := range s.open {
+			if v.client == nil || v.stop != nil {
+				continue
+			}
+			var own context.Context
+			own, v.stop = context.WithCancel(ctx)
+			all.Go(func() { v.client.Run(own) })
+			all.Go(func() { s.tell(own, v) })
+			if send {
+				all.Go(func() { v.sender.Run(own) })
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			s.mu.Lock()
+			for _, v := range s.open {
+				v.end()
+			}
+			s.mu.Unlock()
+			all.Wait()
+			return
+		case <-s.stale:
+			s.changed()
+		case <-tick.C:
+		}
+	}
+}
+
+// tell tells the page and the log what changed.
+func (s *services) tell(ctx context.Context, v *service) {
+	last := ""
+	for {
+		sending, moved := v.sender.State()
+		st, changed := v.client.State(), v.client.Changed()
+		code := st.Code
+		if code == "" {
+			code = sending.Code
+		}
+		if code != last {
+			last = code
+			s.log.Info("rights service", "breaker", st.Breaker, "code", code)
+		}
+		s.changed()
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-moved:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(settled):
+		}
+	}
+}
+
+// kick says that a check was written: one more waits to be sent.
+func (s *services) kick() {
+	defer s.changed()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.open {
+		if v.sender != nil {
+			v.sender.Kick()
+		}
+	}
+}
+
+// isOff says whether somebody at the desk wants no online check.
+func (s *services) isOff() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.off.IsZero()
+}
+
+// backlog is the journal as one service's sender takes it.
+type backlog struct {
+	*memory
+	root string
+}
+
+// Stretches implements liaison.Backlog.
+func (b backlog) Stretches(ctx context.Context) ([]liaison.Stretch, error) {
+	all, err := b.opened().Stretches(ctx, b.root)
+	var out []liaison.Stretch
+	for _, one := range all {
+		out = append(out, liaison.Stretch(one))
+	}
+	return out, err
+}
+
+// Batch implements liaison.Backlog.
+func (b backlog) Batch(ctx context.Context, device string, from uint64, most int) (receipt.Batch, error) {
+	return b.opened().Batch(ctx, device, from, most)
+}
+
+// Acknowledge implements liaison.Backlog.
+func (b backlog) Acknowledge(ctx context.Context, device string, next uint64, t *accord.Settlement) error {
+	var answers []mirror.Settled
+	at := clock.Now()
+	if t != nil {
+		at = t.At
+		for _, e := range t.Entries {
+			answers = append(answers, mirror.Settled(e))
+		}
+	}
+	return b.opened().Acknowledge(ctx, b.root, device, next, answers, at)
+}
