@@ -21,7 +21,8 @@ import (
 	"sceau/rights"
 )
 
-const demoLong = `Plays everything on generated households, with the programs' own commands, and leaves all of it to look at:
+const demoLong = `Plays everything on generated households, with the programs' own commands: cards, the rights service on a port of this
+computer, its outage and its return, a revocation. It leaves all of it to look at:
 DIR/operator, DIR/cards (PDF, PNG, code texts), DIR/public (what a mirror serves), DIR/counter, DIR/index.html.
 
     $ sceau demo --dir ./demo
@@ -111,8 +112,10 @@ func (d *demo) play(f sampleFlags) error {
 	verify := func(day string) []string {
 		return []string{"comptoir", "verify", counter, "--domain", "PHAR", "--on", day, text}
 	}
+	if err := d.service(operator, counter, verify(demoDay.String())); err != nil {
+		return err
+	}
 	err = d.each(
-		command{0, verify(demoDay.String()), ""},
 		command{0, []string{"sceau", "revoke", operator, "--card", number, "--from", (demoDay - 1).String()}, ""},
 		command{0, []string{"sceau", "publish", operator, "--to", public}, ""},
 		command{0, []string{"comptoir", "sync", counter}, ""},
