@@ -11,6 +11,7 @@ import (
 	"sceau/card/status"
 	"sceau/offline"
 	"sceau/rights"
+	"sceau/signing"
 )
 
 // granted is the accord of a question about a card of the world.
@@ -48,6 +49,7 @@ func TestAnsweredWins(t *testing.T) {
 	}{
 		"open here, closed contract there": {local: offline.OK, online: offline.RightsEnded},
 		"open here, revoked there":         {local: offline.OK, online: offline.Revoked},
+		"open here, never issued there":    {local: offline.OK, online: offline.NotIssued},
 		"revoked here, restored there": {setup: func(w *world) {
 			w.event(t, 1, status.Entry{Index: home.Index, From: day(t, "2027-02-01"), Published: day(t, "2027-02-01"), Kind: status.Suspended})
 		}, local: offline.Suspended, online: offline.OK},
@@ -107,10 +109,10 @@ func TestAnsweredNeverForged(t *testing.T) {
 func TestAnsweredUnverified(t *testing.T) {
 	w := newWorld(t)
 	text := w.issue(t, mutuelle, mutuelle, home, nil)
-	delete(w.issuers, mutuelle.Key())
+	w.issuers[mutuelle.Key()].Keys = new(signing.Keyring) // the key is newer than the list
 	q := offline.Query{Text: text, Domain: "PHAR", Person: 1, Now: w.now}
 	local := offline.Check(w, q)
-	if local.Reason != offline.UnknownIssuer {
+	if local.Reason != offline.UnknownKey {
 		t.Fatal(local.Reason)
 	}
 	v, err := offline.Answered(local, q, granted(t, text, q, offline.OK))
@@ -119,6 +121,60 @@ func TestAnsweredUnverified(t *testing.T) {
 	}
 	if v, err = offline.Answered(local, q, granted(t, text, q, offline.RightsEnded)); err != nil || v.Reason != offline.RightsEnded || v.Status != offline.Refused {
 		t.Errorf("%+v %v", v, err)
+	}
+}
+
+// A card of an insurer that no followed list speaks for has no service that may be asked, and none whose answer counts.
+func TestAnsweredUnknownIssuer(t *testing.T) {
+	w := newWorld(t)
+	text := w.issue(t, mutuelle, mutuelle, home, nil)
+	delete(w.issuers, mutuelle.Key())
+	q := offline.Query{Text: text, Domain: "PHAR", Person: 1, Now: w.now}
+	local := offline.Check(w, q)
+	if local.Reason != offline.UnknownIssuer || offline.Askable(local) {
+		t.Fatal(local.Reason)
+	}
+	for _, reason := range []offline.Reason{offline.OK, offline.RightsEnded} {
+		if v, err := offline.Answered(local, q, granted(t, text, q, reason)); !errors.Is(err, offline.ErrAccord) {
+			t.Errorf("%s: %s %v", reason, v.Reason, err)
+		}
+	}
+}
+
+// What no register can open again stays closed, whatever a service signs: a day outside the card's own, a card that was replaced.
+func TestAnsweredNeverReopens(t *testing.T) {
+	for name, c := range map[string]struct {
+		setup  func(w *world)
+		care   string
+		local  offline.Reason
+		opened bool
+	}{
+		"after the card's last day":   {care: "2029-06-01", local: offline.Expired},
+		"before the card's first day": {care: "2025-06-01", local: offline.NotYet},
+		"replaced": {setup: func(w *world) {
+			w.event(t, 1, status.Entry{Index: home.Index, From: day(t, "2027-02-01"), Published: day(t, "2027-02-01"), Kind: status.Replaced})
+		}, care: "2027-03-02", local: offline.Replaced},
+		"revoked, and restored since": {setup: func(w *world) {
+			w.event(t, 1, status.Entry{Index: home.Index, From: day(t, "2027-02-01"), Published: day(t, "2027-02-01"), Kind: status.Void})
+		}, care: "2027-03-02", local: offline.Revoked, opened: true},
+		"the beneficiaries' own days, which may have moved": {setup: func(w *world) { w.leave = true }, care: "2027-03-02", local: offline.Expired, opened: true},
+	} {
+		w := newWorld(t)
+		if c.setup != nil {
+			c.setup(w)
+		}
+		text := w.issue(t, mutuelle, mutuelle, home, w.change(t))
+		q := offline.Query{Text: text, Domain: "PHAR", Person: 1, Care: day(t, c.care), Now: w.now}
+		local := offline.Check(w, q)
+		if local.Reason != c.local {
+			t.Fatalf("%s: the list says %s", name, local.Reason)
+		}
+		if v, err := offline.Answered(local, q, granted(t, text, q, offline.OK)); (err == nil) != c.opened || err != nil && !errors.Is(err, offline.ErrAccord) {
+			t.Errorf("%s: %s %v", name, v.Reason, err)
+		}
+		if v, err := offline.Answered(local, q, granted(t, text, q, offline.RightsEnded)); err != nil || v.Reason != offline.RightsEnded {
+			t.Errorf("%s, a refusal: %s %v", name, v.Reason, err)
+		}
 	}
 }
 
@@ -166,6 +222,13 @@ func TestAnsweredRefuses(t *testing.T) {
 	local = offline.Check(w, q)
 	if _, err := offline.Answered(local, q, granted(t, text, q, offline.OK)); !errors.Is(err, offline.ErrAccord) {
 		t.Errorf("older than the list: %v", err)
+	}
+	delete(w.pages, 1)
+	if local = offline.Check(w, q); local.Reason != offline.ListMissing {
+		t.Fatal(local.Reason)
+	}
+	if _, err := offline.Answered(local, q, granted(t, text, q, offline.OK)); !errors.Is(err, offline.ErrAccord) {
+		t.Errorf("older than the publication whose list is missing: %v", err)
 	}
 }
 

@@ -73,6 +73,7 @@ type Verdict struct {
 	Ahead  bool        // the date of care is still to come: the verdict is what is known today
 	Issuer *Issuer     // nil while the issuer is unknown
 	Online *Online     // nil unless the rights service answered and was believed
+	Told   *Told       // nil unless an earlier answer of the rights service outweighs the list
 }
 
 // Person is one beneficiary of the card, as seen from the question.

@@ -185,6 +185,7 @@ func (v Verdict) Words(lang Language) Words {
 		w.Meaning += map[Language]string{French: " Garanties modifiées depuis l’impression de la carte : les valeurs affichées sont celles d’aujourd’hui.",
 			English: " The guarantees have changed since the card was printed: the values shown are today's."}[lang]
 	}
+	w.Meaning += v.toldWords(lang)
 	if lang == French {
 		w = Words{spaced.Replace(w.Headline), spaced.Replace(w.Meaning), spaced.Replace(w.Next)}
 	}

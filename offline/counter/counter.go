@@ -51,11 +51,11 @@ type Online interface {
 // Enquiry is a question to a service.
 type Enquiry struct {
 	Card    string // code text
-	Insurer string // key, as the card says: unverified when Root is ""
+	Insurer string // key, as the card says; whether the card is authentic may not be known
 	Domain  string
 	Care    rights.Date
 	Person  int
-	Root    string // fingerprint of the repository that speaks for the insurer; "" when none that is followed does
+	Root    string // fingerprint of the followed repository that speaks for the insurer: nobody else is asked
 	// Service gives what the followed repository with that fingerprint says of its service: no error, or nothing is believed.
 	Service func(root string) (*card.Service, error)
 }
@@ -144,6 +144,7 @@ func (c *Counter) Ask(ctx context.Context, q Question) Answer {
 		a.Verdict = offline.Check(facts, query)
 	}
 	a.askOnline(ctx, c.Online, facts, query, q)
+	a.recall(ctx, c.Journal, c.Now())
 	a.record(ctx, c.Journal)
 	return a
 }

@@ -36,6 +36,7 @@ type Document struct {
 	Mode       string         `json:"mode"`                    // online, offline
 	Rescue     string         `json:"rescue_reason,omitempty"` // why a counter that is enrolled with a service answers offline: a code
 	Accord     *AccordPart    `json:"accord,omitempty"`        // the service's answer that this one relies on
+	Told       *ToldPart      `json:"told_online,omitempty"`   // the earlier answer of the service that outweighs the list
 	List       *ListPart      `json:"list"`                    // null when no list was consulted
 	Routing    *RoutingPart   `json:"routing,omitempty"`
 	People     []PersonPart   `json:"people,omitempty"`
@@ -56,6 +57,12 @@ type AccordPart struct {
 	At      string `json:"at"`                // RFC 3339, by the service's clock
 	Until   string `json:"until"`             // until when it may be relied on without asking again
 	Changed bool   `json:"changed,omitempty"` // the guarantees are no longer what the card prints
+}
+
+// ToldPart is an earlier answer of the insurer's service, newer than the list: the refusal is the one that it gave.
+type ToldPart struct {
+	At     string `json:"at"` // RFC 3339, by this counter's clock
+	Accord string `json:"accord"`
 }
 
 // ListPart says on which list an answer relies.
@@ -118,9 +125,15 @@ func (a Answer) Document(lang offline.Language) Document {
 	d := Document{Schema: Schema, Status: a.Status, Reason: a.Reason, Detail: a.Detail, Misread: misread(a.Misread), Care: a.Care.String(),
 		Domain: a.Domain, Person: a.Person, Since: a.Since.String(), Mode: a.Mode, Rescue: a.Rescue, Words: WordsPart(a.Words(lang)), Repair: advice(a.Repair, lang),
 		Receipt: string(a.Receipt), Recorded: a.Receipt != "", Checked: stamp(a.at), Invoice: string(a.Receipt)}
+	if errors.Is(a.Misread, scan.ErrInvitation) {
+		d.Words = invitationWords(lang)
+	}
 	if o := a.Online; o != nil {
 		d.Accord = &AccordPart{string(o.Number), stamp(o.At), stamp(o.Until), o.Changed}
 		d.Invoice = string(o.Number)
+	}
+	if t := a.Told; t != nil {
+		d.Told = &ToldPart{stamp(t.At), string(t.Accord)}
 	}
 	if a.Unrecorded != nil {
 		d.Unrecorded = unrecorded(a.Unrecorded, lang)

@@ -15,7 +15,7 @@ var ErrOffline = errors.New("counter: not answered online")
 
 // Codes of why a counter that is enrolled answers offline, beside those of an Online's own.
 const (
-	RescueNoKeys   = "no_service_keys"  // the followed repository says nothing of its service: nothing that answers can be believed
+	RescueNoKeys   = "no_service_keys"  // no followed repository speaks for the insurer, or it names no service: whom to ask, and to believe, is not known
 	RescueOther    = "other_operator"   // enrolled, but not with the operator that speaks for this card's insurer
 	RescueMismatch = "answer_mismatch"  // what came back answers another question, or an older one
 	RescueCard     = "card_not_checked" // not asked: the card was not read, or is refused by the signed facts themselves
@@ -52,8 +52,13 @@ func (a *Answer) askOnline(ctx context.Context, o Online, facts Facts, query off
 		return
 	}
 	if !offline.Askable(a.Verdict) || a.Code == "" {
-		if a.Rescue = RescueCard; a.Reason == offline.ClockWrong {
+		switch a.Reason {
+		case offline.ClockWrong:
 			a.Rescue = RescueClock
+		case offline.UnknownIssuer:
+			a.Rescue = RescueNoKeys
+		default:
+			a.Rescue = RescueCard
 		}
 		return
 	}
@@ -71,7 +76,7 @@ func (a *Answer) askOnline(ctx context.Context, o Online, facts Facts, query off
 		query.Domain = ownOf(q.Domains, u.PeekUnsafe().Domains())
 	}
 	e := Enquiry{Card: u.CodeText(), Insurer: u.IssuerUnsafe().Key(), Domain: query.Domain, Care: a.Care, Person: query.Person, Service: operators.Service}
-	if e.Root, err = operators.Operator(e.Insurer); err != nil && !errors.Is(err, offline.ErrUnknownIssuer) {
+	if e.Root, err = operators.Operator(e.Insurer); err != nil {
 		a.Rescue = RescueNoKeys
 		return
 	}

@@ -142,6 +142,17 @@ func TestNotAsked(t *testing.T) {
 	}
 }
 
+// A question holds the names on the card. Where no followed list speaks for the insurer, no service may have them.
+func TestUnknownInsurerIsNotAsked(t *testing.T) {
+	s := newScene(t)
+	l := s.online(t)
+	s.lists.issuer.Insurer.AMC = "302976568"
+	a := s.ask(s.code, pharmacy)
+	if a.Reason != offline.UnknownIssuer || a.Mode != counter.ModeOffline || a.Rescue != counter.RescueNoKeys || len(l.asked) != 0 {
+		t.Errorf("%s %s, asked %d times", a.Reason, a.Rescue, len(l.asked))
+	}
+}
+
 // An invitation in the field for cards is said to be one, is no check, and goes nowhere.
 func TestInvitationIsNoCard(t *testing.T) {
 	s := newScene(t)

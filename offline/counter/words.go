@@ -30,3 +30,12 @@ func unrecorded(err error, lang offline.Language) string {
 	}
 	return "non enregistrée\u00a0: " + fr
 }
+
+// invitationWords are for an operator's code, scanned where cards are: nothing is wrong with it.
+func invitationWords(lang offline.Language) WordsPart {
+	if lang == offline.English {
+		return WordsPart{"ENROLMENT CODE", "This code is not a card: it enrols this counter with an operator's online service.", "Use it here once, or scan a card."}
+	}
+	return WordsPart{"CODE D’INSCRIPTION", "Ce code n’est pas une carte\u00a0: il inscrit ce poste auprès du service en ligne d’un opérateur.",
+		"L’utiliser ici, une seule fois, ou scanner une carte."}
+}

@@ -79,12 +79,28 @@ type documentOutput struct{ Body counter.Document }
 
 // Status says how the counter stands.
 type Status struct {
-	Schema   string       `json:"schema" enum:"sceau-desk-status-1"`
-	Version  string       `json:"version" doc:"of the program"`
-	Mode     string       `json:"mode" enum:"rescue,online,offline"`
-	Clock    time.Time    `json:"clock" doc:"the counter's own"`
-	Recorded bool         `json:"recorded" doc:"checks can be written in the journal"`
-	Lists    []StatusList `json:"lists" nullable:"false"`
+	Schema   string          `json:"schema" enum:"sceau-desk-status-1"`
+	Version  string          `json:"version" doc:"of the program"`
+	Mode     string          `json:"mode" enum:"rescue,online,offline" doc:"what the next check relies on: the operators' services, or the lists alone"`
+	Rescue   string          `json:"rescue_reason,omitempty" doc:"stable code of why the mode is rescue: none (enrolled with no service), off (switched off by hand), timeout, unreachable, suspended, revoked, …; later versions may add some"`
+	Since    *time.Time      `json:"mode_since,omitempty" doc:"when that began; missing when nobody knows"`
+	Services []StatusService `json:"services" nullable:"false" doc:"those that this counter is enrolled with"`
+	Waiting  int             `json:"waiting" doc:"checks that the services have not acknowledged"`
+	Disputed int             `json:"disputed" doc:"checks of the journal that an insurer disputes"`
+	Clock    time.Time       `json:"clock" doc:"the counter's own"`
+	Recorded bool            `json:"recorded" doc:"checks can be written in the journal"`
+	Lists    []StatusList    `json:"lists" nullable:"false"`
+}
+
+// StatusService is one enrolment.
+type StatusService struct {
+	Operator string `json:"operator,omitempty"`
+	Address  string `json:"address"`
+	Root     string `json:"root" doc:"fingerprint of the operator's repository"`
+	Counter  string `json:"counter" doc:"id of this counter there"`
+	Online   bool   `json:"online" doc:"it is asked first"`
+	Rescue   string `json:"rescue_reason,omitempty" doc:"why it is not"`
+	Waiting  int    `json:"waiting"`
 }
 
 // StatusList is one list that is followed.
@@ -190,7 +206,22 @@ func (s *Server) document(ctx context.Context, q counter.Question, lang offline.
 
 func (s *Server) status(ctx context.Context, in *langInput) (*statusOutput, error) {
 	now := s.situation(ctx, s.lang(in.Lang))
-	out := Status{Schema: "sceau-desk-status-1", Version: now.Version, Mode: now.Mode, Clock: now.Clock, Recorded: now.Recorded, Lists: []StatusList{}}
+	out := Status{Schema: "sceau-desk-status-1", Version: now.Version, Mode: now.Mode, Clock: now.Clock, Recorded: now.Recorded, Lists: []StatusList{},
+		Services: []StatusService{}, Waiting: now.Waiting, Disputed: now.DisputedAll}
+	since := now.OnlineSince
+	if now.Rescue != nil {
+		out.Rescue, since = now.Rescue.Code, now.Rescue.Since
+	}
+	if !since.IsZero() {
+		out.Since = &since
+	}
+	for _, v := range now.Services {
+		one := StatusService{Operator: v.Operator, Address: v.Address, Root: v.Root, Counter: v.Counter, Online: v.Rescue == nil && !now.Offline, Waiting: v.Waiting}
+		if v.Rescue != nil {
+			one.Rescue = v.Rescue.Code
+		}
+		out.Services = append(out.Services, one)
+	}
 	for _, l := range now.Lists {
 		one := StatusList{Fingerprint: l.Fingerprint, Published: l.Published, Age: l.AgeSeconds, Level: l.Level, Insurers: []StatusInsurer{}}
 		for _, i := range l.Insurers {

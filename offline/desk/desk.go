@@ -14,6 +14,7 @@
 //	launch.go              one-time codes and the sessions that they make
 //	instance.go            the second program's call to the first
 //	scan.go lists.go …     the routes for people
+//	services.go            the operators' rights services: how they stand, enrolling
 //	api.go                 the routes for software, and their OpenAPI document
 //	hub.go                 state, pushed to the pages that are open
 package desk
@@ -71,6 +72,7 @@ type Search struct {
 	From, To rights.Date // day of the check, in Paris, both inclusive
 	Care     rights.Date
 	Status   offline.Status
+	Answer   string // of an insurer: receipt.Honoured, Disputed, Noted
 	Before   uint64 // receipt.Record.Row of the last one seen
 	Limit    int
 }
@@ -178,8 +180,13 @@ type Options struct {
 	Explain func(err error, lang offline.Language) Trouble
 	// Progress tells how synchronisation goes; nil: there is none.
 	Progress func() Progress
-	// Mode tells the mode, "rescue", "online" or "offline", and the reason's code; nil: "rescue", "off".
-	Mode func() (mode, reason string)
+	// Standing tells how the rights services stand. It asks nobody and is called at each change and once a minute while a page is
+	// open. nil: there is none.
+	Standing func(ctx context.Context) (Standing, error)
+	// Enrol enrols this counter with a service; nil: it can't.
+	Enrol Enroller
+	// Disputes counts what insurers dispute in the journal, and what of it was answered after a moment; nil: nothing.
+	Disputes func(ctx context.Context, after time.Time) (Disputes, error)
 	// Front brings the program's window to the front, or opens one; nil: a second program gets a new address to open.
 	Front func(ctx context.Context) error
 	// Gone is called once no page has been open, and no software has asked, for GoneAfter; nil: the desk runs until it is told

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sceau/offline"
+	"sceau/offline/counter"
 	"sceau/offline/receipt"
 	"sceau/rights"
 )
@@ -41,13 +42,27 @@ type recordRow struct {
 	Age       int64          `json:"age_seconds,omitempty"`
 	PayUntil  time.Time      `json:"pay_until,omitzero"`
 	PayEuros  int            `json:"pay_euros,omitempty"`
+	Accord    string         `json:"accord,omitempty"`  // number of the service's answer that the check relied on
+	Invoice   string         `json:"invoice_number"`    // what goes on the invoice: the accord's number, else the receipt's
+	Answer    string         `json:"answer,omitempty"`  // of the insurer: honoured, disputed, noted; "" while it waits
+	Answered  time.Time      `json:"answered,omitzero"` // when
+	Dispute   *Dispute       `json:"dispute,omitempty"`
 }
 
 func rowOf(r receipt.Record, lang offline.Language) recordRow {
 	c := r.Receipt
+	invoice := string(r.Number)
+	if c.Accord != "" {
+		invoice = string(c.Accord)
+	}
+	answered := r.Settled.At
+	if !answered.IsZero() {
+		answered = answered.UTC()
+	}
 	return recordRow{Number: r.Number, Row: r.Row, At: r.At.UTC(), Hash: hex.EncodeToString(r.Hash[:]), Card: c.Card, Care: c.Care.String(), Domain: c.Domain,
 		Person: c.Person, Status: c.Status, Reason: c.Reason, Detail: c.Detail, Headline: c.Verdict().Words(lang).Headline, Mode: c.Mode,
-		List: c.List, Revision: c.Revision, Published: c.Published, Age: int64(c.Age / time.Second), PayUntil: c.PayUntil, PayEuros: c.PayEuros}
+		List: c.List, Revision: c.Revision, Published: c.Published, Age: int64(c.Age / time.Second), PayUntil: c.PayUntil, PayEuros: c.PayEuros,
+		Accord: string(c.Accord), Invoice: invoice, Answer: r.Settled.Answer, Answered: answered, Dispute: disputeOf(r.Settled, lang)}
 }
 
 // searchOf reads the filters of an address. None of them can hold a person's data: errFilter, errNumber.
@@ -80,6 +95,12 @@ func searchOf(q url.Values) (Search, error) {
 		case "status":
 			switch out.Status = offline.Status(value); out.Status {
 			case offline.Valid, offline.Reserve, offline.Refused, offline.Unknown:
+			default:
+				err = errFilter
+			}
+		case "answer":
+			switch out.Answer = value; value {
+			case receipt.Honoured, receipt.Disputed, receipt.Noted:
 			default:
 				err = errFilter
 			}
@@ -119,6 +140,32 @@ func (s *Server) journal(w http.ResponseWriter, r *http.Request, v *visit) error
 		Records []recordRow `json:"records"`
 		More    bool        `json:"more"`
 	}{rows, more})
+}
+
+// seen keeps that somebody has looked at what is disputed now.
+func (s *Server) seen(w http.ResponseWriter, r *http.Request, _ *visit) error {
+	if err := readJSON(w, r, maxSmallBody, &struct{}{}); err != nil {
+		return err
+	}
+	if s.o.Disputes == nil {
+		return writeJSON(w, http.StatusOK, done{true})
+	}
+	old := s.wishes.get().DisputesSeen
+	d, err := s.o.Disputes(r.Context(), old)
+	if err != nil {
+		return outer{err}
+	}
+	if !d.Newest.After(old) {
+		return writeJSON(w, http.StatusOK, done{true})
+	}
+	if _, err := s.wishes.change(r.Context(), func(old counter.Settings) (counter.Settings, error) {
+		old.DisputesSeen = d.Newest
+		return old, nil
+	}); err != nil {
+		return err
+	}
+	s.hub.wake()
+	return writeJSON(w, http.StatusOK, done{true})
 }
 
 func (s *Server) journalCSV(w http.ResponseWriter, r *http.Request, _ *visit) error {

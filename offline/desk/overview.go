@@ -22,20 +22,30 @@ const (
 
 // situation is the JSON of GET state and of every event.
 type situation struct {
-	Mode         string           `json:"mode"` // rescue, online, offline
-	RescueReason string           `json:"rescue_reason,omitempty"`
-	Lists        []listState      `json:"lists"`
-	ListsError   *Trouble         `json:"lists_error,omitempty"` // what is stored can't be believed
-	Oldest       oldest           `json:"oldest"`
-	Sync         syncState        `json:"sync"`
-	Clock        time.Time        `json:"clock"`
-	Recorded     bool             `json:"recorded"` // checks can be written
-	Version      string           `json:"version"`
-	FirstStart   bool             `json:"first_start"`
-	Refused      bool             `json:"settings_refused,omitempty"` // what was stored was refused; these are the defaults
-	Calibrated   bool             `json:"calibrated"`
-	Settings     counter.Settings `json:"settings"`
-	Domains      []domain         `json:"domains"` // the counter's own first
+	Mode          string         `json:"mode"`             // rescue, online
+	Rescue        *rescueState   `json:"rescue,omitempty"` // why the mode is rescue
+	OnlineSince   time.Time      `json:"online_since,omitzero"`
+	Offline       bool           `json:"offline"` // switched off by hand
+	CanEnrol      bool           `json:"can_enrol"`
+	Services      []serviceState `json:"services"`
+	ServicesError *Trouble       `json:"services_error,omitempty"`
+	Waiting       int            `json:"waiting"` // entries of the journal that services have not acknowledged
+	Sending       bool           `json:"sending"`
+	Disputed      int            `json:"disputed"`     // that nobody has looked at
+	DisputedAll   int            `json:"disputed_all"` // in the journal
+
+	Lists      []listState      `json:"lists"`
+	ListsError *Trouble         `json:"lists_error,omitempty"` // what is stored can't be believed
+	Oldest     oldest           `json:"oldest"`
+	Sync       syncState        `json:"sync"`
+	Clock      time.Time        `json:"clock"`
+	Recorded   bool             `json:"recorded"` // checks can be written
+	Version    string           `json:"version"`
+	FirstStart bool             `json:"first_start"`
+	Refused    bool             `json:"settings_refused,omitempty"` // what was stored was refused; these are the defaults
+	Calibrated bool             `json:"calibrated"`
+	Settings   counter.Settings `json:"settings"`
+	Domains    []domain         `json:"domains"` // the counter's own first
 }
 
 // domain is one choice of what care was given.
@@ -85,12 +95,9 @@ type syncState struct {
 func (s *Server) situation(ctx context.Context, lang offline.Language) situation {
 	now := s.o.Now()
 	settings, fresh, refused := s.wishes.how()
-	out := situation{Mode: "rescue", RescueReason: "off", Lists: []listState{}, Oldest: oldest{Level: "none"}, Clock: now.UTC().Truncate(time.Second),
+	out := situation{Lists: []listState{}, Oldest: oldest{Level: "none"}, Clock: now.UTC().Truncate(time.Second),
 		Recorded: true, Version: s.o.Version, FirstStart: fresh, Refused: refused, Calibrated: settings.Learnt != nil, Settings: shown(settings),
 		Domains: domainsOf(settings, rights.DateAt(now))}
-	if s.o.Mode != nil {
-		out.Mode, out.RescueReason = s.o.Mode()
-	}
 	if s.o.Recorded != nil {
 		out.Recorded = s.o.Recorded()
 	}
@@ -101,11 +108,24 @@ func (s *Server) situation(ctx context.Context, lang offline.Language) situation
 			out.Sync.LastError = &t
 		}
 	}
+	s.lists(ctx, &out, now, lang)
+	s.services(ctx, &out, lang)
+	if s.o.Disputes != nil {
+		// A journal that can't be read says so where it is opened, and by Recorded.
+		if d, err := s.o.Disputes(ctx, settings.DisputesSeen); err == nil {
+			out.Disputed, out.DisputedAll = d.New, d.All
+		}
+	}
+	return out
+}
+
+// lists writes the lists into a state.
+func (s *Server) lists(ctx context.Context, out *situation, now time.Time, lang offline.Language) {
 	repos, err := s.o.Lists.Overview(ctx)
 	if err != nil {
 		_, t := s.explain(outer{err}, lang)
 		out.ListsError = &t
-		return out
+		return
 	}
 	for _, r := range repos {
 		one := stateOf(r, now, lang)
@@ -114,7 +134,6 @@ func (s *Server) situation(ctx context.Context, lang offline.Language) situation
 			*o = oldest{r.Published, one.AgeWords, one.Level}
 		}
 	}
-	return out
 }
 
 func stateOf(r Repository, now time.Time, lang offline.Language) listState {

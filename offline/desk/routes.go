@@ -74,6 +74,11 @@ func (s *Server) table() []route {
 		{post, people, "bundle", "", nil, s.bundle},
 		{post, people, "forget", "", nil, s.forget},
 
+		{post, people, "invitation", "", nil, s.propose},
+		{post, people, "enrol", "", nil, s.enrol},
+		{post, people, "unenrol", "", nil, s.unenrol},
+		{post, people, "online", "", nil, s.online},
+
 		{get, people, "settings", "", asData, s.settings},
 		{post, people, "settings", "", nil, s.saveSettings},
 		{get, people, "calibration.svg", "", asImage, s.calibrationSymbol},
@@ -84,6 +89,7 @@ func (s *Server) table() []route {
 		{get, people, "journal.csv", "", asFile, s.journalCSV},
 		{get, people, "journal.json", "", asFile, s.journalJSON},
 		{post, people, "journal/verify", "", nil, s.verifyJournal},
+		{post, people, "journal/seen", "", nil, s.seen},
 		{get, people, "", "receipt/", asFile, s.receiptPDF},
 
 		{post, instance, "/instance", "", nil, s.instance},

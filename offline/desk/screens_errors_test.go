@@ -74,6 +74,12 @@ func testEveryErrorIsNotVerified(t *testing.T, browser *tab) {
 		"guarantee as number":  with(object{"people": []any{object{"number": 1, "nom": "A", "prenom": "B", "birth": "", "covered": true, "guarantees": []any{3}}}}),
 		"list without words":   with(object{"list": object{"list": 1}}),
 		"payment as text":      with(object{"payment": object{"until": "x", "euros": "150"}}),
+		"online, no accord":    with(object{"mode": "online"}),
+		"accord, offline":      with(object{"accord": object{"number": "A7QF-XM3T-9ABD", "at": "2026-03-17T08:30:00Z", "until": "2026-03-17T09:30:00Z"}}),
+		"another's number":     with(object{"invoice_number": "A7QF-XM3T-9ABD"}),
+		"accord half":          with(object{"mode": "online", "accord": object{"number": "A7QF-XM3T-9ABD"}, "invoice_number": "A7QF-XM3T-9ABD"}),
+		"accord and receipt":   with(object{"mode": "online", "accord": object{"number": "A7QF-XM3T-9ABD", "at": "", "until": ""}}),
+		"a third mode":         with(object{"mode": "perhaps"}),
 		"routing half":         with(object{"routing": object{"amc": "1"}}),
 	}
 	for name, fn := range cases {
@@ -263,7 +269,7 @@ func testNaughtyStrings(t *testing.T, browser *tab) {
 		person := object{"number": 1, "nom": n(4), "prenom": n(5), "birth": n(6), "rang": 1, "covered": true, "value": n(7), "from": n(8), "to": n(9),
 			"guarantees": []any{object{"domain": n(10), "label": n(11), "value": n(0), "own": true}, object{"domain": n(1), "label": n(2), "value": n(3)}}}
 		s.verdicts(document(offline.French, offline.OK, object{"words": object{"headline": headline, "meaning": n(1), "next": n(2)}, "insurer": n(3), "phone": n(4), "domain": n(5), "domain_label": n(6),
-			"card": "x" + n(7), "amc": n(8), "notes": []any{n(9), n(10)}, "people": []any{person}, "repair": n(11), "receipt": "x" + n(0), "detail": n(1), "checked": n(2), "care": n(3), "status": "valid",
+			"card": "x" + n(7), "amc": n(8), "notes": []any{n(9), n(10)}, "people": []any{person}, "repair": n(11), "receipt": "x" + n(0), "invoice_number": "x" + n(0), "detail": n(1), "checked": n(2), "care": n(3), "status": "valid",
 			"list":    object{"list": 1, "revision": 2, "published": n(4), "age_words": n(5)},
 			"routing": object{"amc": n(6), "conventions": []any{n(7)}, "csr": n(8), "adherent": n(9), "from": n(10), "to": n(11)}, "payment": object{"until": n(0), "euros": 1}}))
 		b.scan()
@@ -281,7 +287,10 @@ func testNaughtyStrings(t *testing.T, browser *tab) {
 		}
 		s.setState(object{"lists": []any{object{"fingerprint": n(0), "published": n(1), "age_words": n(2), "age_seconds": 1, "reserve_hours": 72, "refuse_hours": 168, "sources": []any{n(3)}, "insurers": []any{object{"amc": n(4), "name": n(5), "phones": []any{n(6)}}}}},
 			"oldest": object{"level": "ok", "age_words": n(7), "published": n(8)}, "version": n(9), "clock": "2026-03-17T08:30:00Z",
-			"sync":     object{"running": false, "last_error": object{"what": n(10), "todo": n(11)}},
+			"sync": object{"running": false, "last_error": object{"what": n(10), "todo": n(11)}},
+			"mode": "rescue", "rescue": object{"code": n(3), "what": n(4), "todo": n(5), "since": n(6), "call": []any{object{"name": n(7), "phone": n(8)}}}, "waiting": 3, "can_enrol": true,
+			"services": []any{object{"operator": n(0), "address": n(1), "root": n(2), "counter": n(3), "finess": n(4), "profession": n(5), "name": n(6), "networks": []any{n(7)}, "enrolled": n(8),
+				"waiting": 3, "rescue": object{"code": n(9), "what": n(10), "todo": n(11)}, "alarms": []any{object{"code": n(0), "what": n(1), "todo": n(2)}}}},
 			"domains":  []any{object{"code": "X", "label": n(0), "own": true}},
 			"settings": object{"language": "fr", "profession": "pharmacie", "name": n(1), "watch_folder": n(2), "retention_days": 1096, "sync_minutes": 30}})
 	}
@@ -289,6 +298,9 @@ func testNaughtyStrings(t *testing.T, browser *tab) {
 	b.until("!document.querySelector('#lists').hidden")
 	if wide := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
 		t.Errorf("lists: too wide by %d", wide)
+	}
+	if !eval[bool](b, "nodes() === plain && !globalThis.struck") {
+		t.Error("what a service says became markup")
 	}
 	b.quiet("naughty strings")
 }

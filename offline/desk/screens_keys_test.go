@@ -139,7 +139,7 @@ globalThis.met = new Set(); globalThis.bad = []; addEventListener('focusin', (e)
 	b.quiet("tab")
 }
 
-// A first start with keys alone: source, fingerprint, profession, name.
+// A first start with keys alone and without an operator: source, fingerprint, profession.
 func testFirstStartByKeyboard(t *testing.T, browser *tab) {
 	s := newStand(t)
 	s.setState(object{"first_start": true, "lists": []any{}, "oldest": object{"level": "none"}, "settings": object{"language": "fr", "profession": "", "retention_days": 1096, "sync_minutes": 30}})
@@ -168,8 +168,7 @@ func testFirstStartByKeyboard(t *testing.T, browser *tab) {
 	b.enter()
 	b.until("document.activeElement.id === 'f-profession'")
 	b.press("ArrowDown", "ArrowDown", 40, 0)
-	reach("f-name")
-	b.write("Port")
+	reach("f-code")
 	reach("first-done")
 	b.enter()
 	b.until("!document.querySelector('#verify').hidden")
@@ -177,7 +176,7 @@ func testFirstStartByKeyboard(t *testing.T, browser *tab) {
 		t.Errorf("followed %q", got)
 	}
 	saved := s.questions("POST settings")
-	if len(saved) != 1 || !strings.Contains(saved[0], `"profession":"pharmacie"`) || !strings.Contains(saved[0], `"name":"Port"`) {
+	if len(saved) != 1 || !strings.Contains(saved[0], `"profession":"pharmacie"`) {
 		t.Errorf("saved %q", saved)
 	}
 	b.quiet("first start")
@@ -347,7 +346,7 @@ func testDateIsTypedSlowly(t *testing.T, browser *tab) {
 	b.quiet("date")
 }
 
-// A refusal of the settings names its field, on both screens that have them.
+// A refusal of the settings names its field.
 func testSettingsNameTheirField(t *testing.T, browser *tab) {
 	s := newStand(t)
 	refuse := func(w http.ResponseWriter, _ []byte) {
@@ -356,7 +355,6 @@ func testSettingsNameTheirField(t *testing.T, browser *tab) {
 	s.on("POST settings", refuse)
 	b := browser.at(t, s)
 	for _, one := range []struct{ screen, field, typed, words string }{
-		{"first", "f-finess", "750000011", "Neuf caractères, clé comprise"},
 		{"settings", "s-finess", "75000", "Neuf caractères, clé comprise"},
 		{"settings", "s-retention", "12", "de 30 à 3650"},
 		{"settings", "s-sync", "2", "De 5 à 1440"},
@@ -367,9 +365,6 @@ func testSettingsNameTheirField(t *testing.T, browser *tab) {
 		field := "document.querySelector('#" + one.field + "')"
 		eval[any](b, field+".focus(); "+field+".value = ''; 1")
 		b.write(one.typed)
-		if one.screen == "first" {
-			b.tab()
-		}
 		b.enter()
 		b.until(field + ".getAttribute('aria-invalid') === 'true' && document.activeElement === " + field)
 		if got := eval[string](b, "document.getElementById("+field+".getAttribute('aria-describedby').split(' ')[0]).textContent"); !strings.Contains(got, one.words) {

@@ -113,6 +113,46 @@ var views = []view{
 		eval[any](b, `location.hash = '#share'; document.querySelector('#spent').value = '25,00'; document.querySelector('#base').value = '25,00'; document.querySelector('#share-form').requestSubmit(); 1`)
 		b.until("document.querySelector('#share-out dd')")
 	}},
+	{name: "online", file: "online", show: func(b *tab, lang offline.Language) {
+		b.standing(onlineState(), "online")
+		b.s.verdicts(online(lang, serves{}))
+		b.scan()
+	}},
+	{name: "changed", file: "changed", show: func(b *tab, lang offline.Language) {
+		b.standing(onlineState(), "online")
+		b.s.verdicts(online(lang, serves{changed: true}))
+		b.scan()
+	}},
+	{name: "rescue", file: "rescue", show: func(b *tab, lang offline.Language) {
+		b.standing(rescueState(), "rescue")
+		b.s.verdicts(online(lang, serves{code: "unreachable"}))
+		b.scan()
+	}},
+	{name: "invitation", show: func(b *tab, lang offline.Language) {
+		b.s.verdicts(invitationScan(lang))
+		b.scan()
+	}},
+	{name: "enrolment", file: "enrolment", show: func(b *tab, _ offline.Language) {
+		b.standing(calmState(), "rescue")
+		eval[any](b, "location.hash = '#first'; 1")
+		b.until("!document.querySelector('#first').hidden")
+		eval[any](b, "document.querySelector('#f-address').value = 'https://droits.exemple.fr'; document.querySelector('#f-code').value = 'K7QF-XM3T-9ABC-D2EF'; document.querySelector('#first-enrol').requestSubmit(); 1")
+		b.until("document.querySelector('#first-proposal .registered') && document.activeElement.closest('#first-proposal')")
+	}},
+	{name: "services", file: "services", show: func(b *tab, _ offline.Language) {
+		b.standing(rescueState(), "rescue")
+		eval[any](b, "location.hash = '#lists'; 1")
+		b.until("!document.querySelector('#lists').hidden && document.querySelector('.service')")
+		eval[any](b, "document.querySelector('.service details').open = true; document.querySelector('.service').scrollIntoView(); 1")
+	}},
+	{name: "disputed", file: "disputed", show: func(b *tab, _ offline.Language) {
+		state := onlineState()
+		state["disputed"] = 2
+		b.standing(state, "online")
+		b.until("document.querySelector('#disputed')")
+		eval[any](b, "document.querySelector('#disputed').click(); 1")
+		b.until("!document.querySelector('#journal').hidden && document.querySelector('#j-table .dispute')")
+	}},
 	screenView("journal", "journal", "document.querySelector('#j-table tbody tr')"),
 	screenView("lists", "lists", "document.querySelector('#list-all li')"),
 	screenView("settings", "settings", "document.querySelector('#s-name').value !== ''"),
@@ -124,10 +164,24 @@ var views = []view{
 	}},
 }
 
+// standing shows how the services stand, and waits until the page does.
+func (b *tab) standing(state object, mode string) {
+	b.t.Helper()
+	b.s.setState(state)
+	b.until(fmt.Sprintf("document.querySelector('#standing').dataset.mode === '%s' && (document.querySelector('#waiting-count') !== null) === %v", mode, state["waiting"] != 0))
+}
+
 func furnish(s *stand) {
+	s.says("POST journal/seen", object{"done": true})
+	s.says("POST invitation", object{"id": "x", "address": "https://droits.exemple.fr", "root": strings.Repeat("9f3c2a7be41d8055", 4), "known": false, "scanned": false, "finess": "750000010",
+		"profession": "Pharmacie", "name": "Pharmacie du Port", "networks": []any{"SP", "IS"}})
 	s.says("GET journal", object{"more": true, "records": []any{
-		object{"number": "K7QF-1042-M3TZ", "row": 1042, "at": "2026-03-17T08:30:00Z", "care": "2026-03-17", "card": "775670284/3-583021", "domain": "PHAR", "status": "valid", "reason": "OK", "published": "2026-03-17T06:00:00Z"},
-		object{"number": "K7QF-1041-B2XW", "row": 1041, "at": "2026-03-17T08:12:00Z", "care": "2026-03-17", "card": "302927415/1-2211", "beneficiary": 2, "domain": "LPPS", "status": "refused", "reason": "NOT_COVERED", "published": "2026-03-17T06:00:00Z"},
+		object{"number": "K7QF-1044-PW3D", "row": 1044, "at": "2026-03-17T08:34:00Z", "care": "2026-03-17", "card": "775670284/3-583021", "domain": "PHAR", "status": "valid", "reason": "OK", "accord": "A7QF-XM3T-9ABD"},
+		object{"number": "K7QF-1043-H6SB", "row": 1043, "at": "2026-03-17T08:31:00Z", "care": "2026-03-02", "card": "775670284/3-583022", "domain": "PHAR", "status": "valid", "reason": "OK", "published": "2026-03-17T06:00:00Z",
+			"answer": "disputed", "answered": "2026-03-17T08:45:00Z", "dispute": object{"reason": "ENDED", "what": "La liste consultée mettait déjà fin à la carte pour cette date de soins.",
+				"todo": "corriger la facture et la renvoyer\u00a0; si elle est juste, envoyer l’attestation PDF à l’organisme"}},
+		object{"number": "K7QF-1042-M3TZ", "row": 1042, "at": "2026-03-17T08:30:00Z", "care": "2026-03-17", "card": "775670284/3-583021", "domain": "PHAR", "status": "valid", "reason": "OK", "published": "2026-03-17T06:00:00Z", "answer": "honoured", "answered": "2026-03-17T08:45:00Z"},
+		object{"number": "K7QF-1041-B2XW", "row": 1041, "at": "2026-03-17T08:12:00Z", "care": "2026-03-17", "card": "302927415/1-2211", "beneficiary": 2, "domain": "LPPS", "status": "refused", "reason": "NOT_COVERED", "published": "2026-03-17T06:00:00Z", "answer": "noted", "answered": "2026-03-17T08:45:00Z"},
 		object{"number": "K7QF-1040-QQ7A", "row": 1040, "at": "2026-03-16T17:44:00Z", "care": "2026-03-12", "card": "", "status": "unknown", "reason": "UNKNOWN_ISSUER"}}})
 	s.says("POST peek", object{"fingerprint": "9f3c2a7be41d80559f3c2a7be41d80559f3c2a7be41d80559f3c2a7be41d8055", "known": false})
 	s.says("POST share", object{"amo": "16,25\u00a0€", "amc": "8,75\u00a0€", "rate": 65, "covered": "pris en charge à 100\u00a0% de la base de remboursement, hors franchises et participations",
@@ -170,6 +224,15 @@ func TestScreens(t *testing.T) {
 		{"CalibrationPrints", testCalibrationPrints},
 		{"Calculator", testCalculator},
 		{"SyncInWords", testSyncInWords},
+		{"ModeChangesDuringAScan", testModeChangesDuringAScan},
+		{"StandingInWords", testStandingInWords},
+		{"NumberForTheInvoice", testNumberForTheInvoice},
+		{"FirstStartByInvitation", testFirstStartByInvitation},
+		{"InvitationScannedElsewhere", testInvitationScannedElsewhere},
+		{"EnrolmentErrors", testEnrolmentErrors},
+		{"ServicesByKeyboard", testServicesByKeyboard},
+		{"DisputesByKeyboard", testDisputesByKeyboard},
+		{"HostileService", testHostileService},
 	} {
 		t.Run(one.name, func(t *testing.T) { one.test(t, b) })
 	}
@@ -209,7 +272,11 @@ func testAxe(t *testing.T, browser *tab) {
 					b.picture(v.file, lang, scheme)
 					b.size(1366, 768)
 				}
-				eval[any](b, `location.hash = '#verify'; import(new URL('web/verify.js', document.baseURI).href).then((v) => { v.clear(); return 1; })`)
+				if v.name == "disputed" || v.name == "rescue" || v.name == "services" {
+					b.s.setState(calmState())
+					b.until("!document.querySelector('#disputed') && !document.querySelector('#waiting-count')")
+				}
+				eval[any](b, `document.querySelector('#journal-form').reset(); document.querySelector('#first-enrol').reset(); document.querySelector('#first-proposal').replaceChildren(); location.hash = '#verify'; import(new URL('web/verify.js', document.baseURI).href).then((v) => { v.clear(); return 1; })`)
 				b.until("!document.querySelector('#waiting').hidden")
 			}
 			b.quiet(fmt.Sprint(lang, " ", scheme))
@@ -239,7 +306,7 @@ func (b *tab) picture(file string, lang offline.Language, scheme string) {
 	switch kind {
 	case "fr light":
 	case "fr dark":
-		if file != "ok" && file != "waiting" {
+		if file != "ok" && file != "waiting" && file != "online" {
 			return
 		}
 		file += "-dark"

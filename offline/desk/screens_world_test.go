@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sceau/card"
+	"sceau/card/accord"
 	"sceau/card/status"
 	"sceau/fixtures"
 	"sceau/offline"
@@ -113,6 +114,31 @@ func (w *world) Append(context.Context, receipt.Receipt) (receipt.Number, error)
 		return "", fmt.Errorf("%w: no space", counter.ErrFull)
 	}
 	return "K7QF-1042-M3TZ", nil
+}
+
+// Operator and Service make the world's lists those of one operator.
+func (w *world) Operator(string) (string, error)       { return "9f3c", nil }
+func (w *world) Service(string) (*card.Service, error) { return &card.Service{}, nil }
+
+// serves is the operator's service: what it answers, or why it does not.
+type serves struct {
+	code    string // of counter.Rescue
+	changed bool
+}
+
+func (serves) Enrolled() bool { return true }
+func (v serves) Ask(_ context.Context, e counter.Enquiry) (*counter.Asked, error) {
+	if v.code != "" {
+		return nil, &counter.Rescue{Code: v.code}
+	}
+	u := sure(card.Parse(e.Card))
+	value := sure(rights.ParseGuarantee(map[bool]string{true: "SP 90%", false: "SP 100%"}[v.changed]))
+	answer := accord.Answer{Domain: e.Domain, Status: "valid", Reason: "OK", PayUntil: worldNow.Add(30 * 24 * time.Hour), PayEuros: 400}
+	for n := range u.PeekUnsafe().People {
+		answer.People = append(answer.People, accord.PersonValue{Number: n + 1, Covered: true, Value: value})
+	}
+	return &counter.Asked{Now: worldNow, Accord: &accord.Accord{Number: "A7QF-XM3T-9ABD", Insurer: e.Insurer, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", Care: e.Care,
+		Person: e.Person, At: worldNow, Until: worldNow.Add(time.Hour), Answers: []accord.Answer{answer}, Changed: v.changed}}, nil
 }
 
 // event puts one event of the home card on its page.
@@ -220,7 +246,12 @@ func arrange(reason offline.Reason) (*world, counter.Question) {
 
 // answered is one answer of a world, as the server sends it.
 func answered(w *world, q counter.Question, lang offline.Language) object {
-	at := (&counter.Counter{Lists: w, Journal: w, Now: func() time.Time { return worldNow }}).Ask(context.Background(), q)
+	return served(w, q, lang, nil)
+}
+
+// served is the same where a service may be asked first.
+func served(w *world, q counter.Question, lang offline.Language, o counter.Online) object {
+	at := (&counter.Counter{Lists: w, Journal: w, Online: o, Now: func() time.Time { return worldNow }}).Ask(context.Background(), q)
 	d := object{}
 	if err := json.Unmarshal(sure(json.Marshal(at.Document(lang))), &d); err != nil {
 		panic(err)
@@ -252,6 +283,12 @@ func document(lang offline.Language, reason offline.Reason, change object) objec
 	d := maps.Clone(truths[key])
 	maps.Copy(d, change)
 	return d
+}
+
+// online is a good answer of the service, or of the list in its place.
+func online(lang offline.Language, v serves) object {
+	w, q := arrange(offline.OK)
+	return served(w, q, lang, v)
 }
 
 // unrecorded is a good answer whose journal has no room.

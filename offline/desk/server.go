@@ -49,6 +49,7 @@ type Server struct {
 	calls    *calls
 	hub      *hub
 	bundles  *bundles
+	offers   *offers
 	software http.Handler // /v1, behind the guard
 	wishes   *wishes      // the settings
 	lost     atomic.Bool  // the last check could not be written
@@ -88,6 +89,7 @@ func New(o Options) (*Server, error) {
 	s.calls = newCalls()
 	s.hub = newHub(o.Gone)
 	s.bundles = newBundles(o.Temp)
+	s.offers = &offers{now: o.Now}
 	s.wishes = readWishes(o.Store, o.Language)
 	s.software = s.newSoftware()
 	s.routes = s.table()

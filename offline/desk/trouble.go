@@ -144,6 +144,12 @@ func (s *Server) explain(err error, lang offline.Language) (int, Trouble) {
 	if errors.As(err, &k) {
 		return k.status, k.trouble(lang)
 	}
+	var e enrolling
+	if errors.As(err, &e) && s.o.Explain != nil {
+		if t := s.o.Explain(e.error, lang); t.Code != "" {
+			return http.StatusConflict, whileEnrolling(t, lang)
+		}
+	}
 	var o outer
 	if errors.As(err, &o) && s.o.Explain != nil {
 		if t := s.o.Explain(o.error, lang); t.Code != "" {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"sceau/offline"
 	"sceau/offline/counter"
@@ -79,9 +80,9 @@ func (w *wishes) change(ctx context.Context, fn func(counter.Settings) (counter.
 	return next, nil
 }
 
-// shown are the settings without the learnt keyboard, which is nobody's to edit.
+// shown are the settings without what has a button of its own: the learnt keyboard, the switch, what was looked at.
 func shown(s counter.Settings) counter.Settings {
-	s.Learnt = nil
+	s.Learnt, s.OfflineSince, s.DisputesSeen = nil, time.Time{}, time.Time{}
 	return s
 }
 
@@ -89,7 +90,7 @@ func (s *Server) settings(w http.ResponseWriter, _ *http.Request, _ *visit) erro
 	return writeJSON(w, http.StatusOK, shown(s.wishes.get()))
 }
 
-// saveSettings replaces the settings: members that are missing get their defaults. The learnt keyboard stays as it is.
+// saveSettings replaces the settings: members that are missing get their defaults. What shown leaves out stays as it is.
 func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, _ *visit) error {
 	b, err := readJSONBody(w, r, maxSmallBody)
 	if err != nil {
@@ -103,7 +104,7 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, _ *visit) 
 		return errSettings
 	}
 	return s.save(w, r, func(old counter.Settings) (counter.Settings, error) {
-		asked.Learnt = old.Learnt
+		asked.Learnt, asked.OfflineSince, asked.DisputesSeen = old.Learnt, old.OfflineSince, old.DisputesSeen
 		return asked, nil
 	})
 }

@@ -198,7 +198,7 @@ const probeRetry = 2 * time.Second
 func (c *Client) probe(ctx context.Context) {
 	again := retrypolicy.NewBuilder[answer]().WithMaxRetries(1).WithDelay(probeRetry).WithJitterFactor(0.5).
 		HandleIf(func(_ answer, err error) bool { return isDown(err) && !opens(err) && ctx.Err() == nil }).ReturnLastFailure().Build()
-	_, _ = failsafe.With[answer](c.breaker, again, timeout.New[answer](2*Limit)).WithContext(ctx).GetWithExecution(func(exec failsafe.Execution[answer]) (answer, error) {
+	_, err := failsafe.With[answer](c.breaker, again, timeout.New[answer](2*Limit)).WithContext(ctx).GetWithExecution(func(exec failsafe.Execution[answer]) (answer, error) {
 		ctx, cancel := context.WithTimeoutCause(exec.Context(), 2*Limit, errLimit)
 		defer cancel()
 		got, err := c.call(ctx, selfRequest)
@@ -207,6 +207,9 @@ func (c *Client) probe(ctx context.Context) {
 		}
 		return got, err
 	})
+	if err != nil && ctx.Err() != nil && c.breaker.IsClosed() {
+		c.breaker.Open() // switched off in the middle of it: nothing was found out
+	}
 	c.mu.Lock()
 	c.tell()
 	c.mu.Unlock()

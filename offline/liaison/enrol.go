@@ -15,7 +15,8 @@ import (
 
 const maxFacts = 16 << 10
 
-// Facts are what a service knows of a counter.
+// Facts are what a service knows of a counter. Whatever it says, each text is one line that a terminal shows as it stands, and
+// the address is one that a service may have: what is fetched from there is neither a folder nor a share of the network.
 type Facts struct {
 	Counter    string   `json:"counter"`
 	FINESS     string   `json:"finess"`
@@ -31,7 +32,12 @@ type Facts struct {
 func (f Facts) Published() string { return strings.TrimRight(f.Address, "/") + "/repo/" }
 
 func (f Facts) lawful() bool {
-	if len(f.Networks) > 32 || len(f.Name) > 512 || f.Name != "" && rights.CheckNote(f.Name) != nil {
+	for _, text := range append([]string{f.Name, f.Profession, f.State}, f.Networks...) {
+		if text != "" && rights.CheckNote(text) != nil {
+			return false
+		}
+	}
+	if _, err := parseAddress(f.Address); err != nil || !isFingerprint(f.Root) || len(f.Networks) > 32 {
 		return false
 	}
 	if _, err := rights.CheckFINESS(f.FINESS); err != nil {
@@ -45,7 +51,12 @@ func (f Facts) lawful() bool {
 			return false
 		}
 	}
-	return len(f.Profession) <= 32 && len(f.Root) <= 128 && f.Root != ""
+	return len(f.Name) <= 512 && len(f.Profession) <= 32
+}
+
+// isFingerprint says whether s is a fingerprint as it is shown: 64 hexadecimal digits, in groups.
+func isFingerprint(s string) bool {
+	return trust.SameFingerprint(s, s) && strings.Trim(s, "0123456789ABCDEFabcdef ") == ""
 }
 
 var selfRequest = request{method: "GET", path: "/v1/counter", most: maxFacts}
@@ -87,13 +98,14 @@ func Enrol(ctx context.Context, o Options, code [10]byte, root string) (Facts, e
 		return Facts{}, &Failure{Code: CodeRefused, Err: err}
 	}
 	got, err := c.limited(ctx, request{method: "POST", path: "/v1/enrolments", media: "application/json", body: body, most: maxFacts})
-	if err != nil {
+	if code := CodeOf(err); code == CodeInvitation || strings.HasPrefix(code, codeOfService) {
 		// Used up, perhaps by this very key: the service then knows it.
-		again, known := c.limited(ctx, selfRequest)
-		if CodeOf(err) != CodeInvitation && !strings.HasPrefix(CodeOf(err), codeOfService) || known != nil {
-			return Facts{}, err
+		if again, known := c.limited(ctx, selfRequest); known == nil {
+			got, err = again, nil
 		}
-		got = again
+	}
+	if err != nil {
+		return Facts{}, err
 	}
 	f, err := readFacts(got)
 	if err != nil {

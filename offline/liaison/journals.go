@@ -4,9 +4,6 @@ package liaison
 
 import (
 	"context"
-	"encoding/hex"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"sceau/card"
@@ -21,8 +18,7 @@ const (
 
 // UploadState is what a service has of one chain.
 type UploadState struct {
-	Next uint64   // the entry that it wants next
-	Hash [32]byte // of the last one that it has without a gap; zero when it has none
+	Next uint64 // the entry that it wants next
 }
 
 // Alarm is what a service noticed about a chain: "FORK", "GAP" and the like, with the entries that it is about.
@@ -51,20 +47,11 @@ func (c *Client) UploadState(ctx context.Context, device string) (UploadState, e
 	}
 	var said struct {
 		Next uint64 `json:"next"`
-		Head string `json:"head"`
 	}
 	if err := decode(got.body, &said); err != nil || said.Next == 0 {
 		return UploadState{}, &Failure{Code: CodeNotService, Status: 200, Err: err}
 	}
-	out := UploadState{Next: said.Next}
-	if said.Head != "" {
-		hash, err := hex.DecodeString(said.Head)
-		if err != nil || len(hash) != len(out.Hash) {
-			return UploadState{}, &Failure{Code: CodeNotService, Status: 200, Err: err}
-		}
-		out.Hash = [32]byte(hash)
-	}
-	return out, nil
+	return UploadState{said.Next}, nil
 }
 
 // Upload sends a batch, and returns the answers: signed by a settlement key of the service, for this counter, this chain and
@@ -126,27 +113,4 @@ func answers(t *accord.Settlement, b receipt.Batch) bool {
 		}
 	}
 	return true
-}
-
-// Settlements asks again for the answers to entries of a chain that follow number after; next is the number to go on with, 0
-// when there are no more.
-func (c *Client) Settlements(ctx context.Context, device string, after uint64, s *card.Service) (t *accord.Settlement, next uint64, err error) {
-	got, err := c.limited(ctx, request{method: "GET", path: "/v1/journals/" + device + "/settlements", query: url.Values{"after": {strconv.FormatUint(after, 10)}}, most: maxUploadAnswer})
-	if err != nil {
-		return nil, 0, err
-	}
-	var said struct {
-		Settlement string `json:"settlement"`
-		Next       uint64 `json:"next"`
-	}
-	if err := decode(got.body, &said); err != nil || said.Next != 0 && said.Next <= after {
-		return nil, 0, &Failure{Code: CodeNotService, Status: 200, Err: err}
-	}
-	if said.Settlement == "" {
-		return nil, 0, nil
-	}
-	if t, err = c.settlement(said.Settlement, device, s); err != nil {
-		return nil, 0, err
-	}
-	return t, said.Next, nil
 }

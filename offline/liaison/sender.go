@@ -31,7 +31,7 @@ const (
 	LastWait  = 30 * time.Minute
 	// Look is how often a sender looks by itself.
 	Look = 5 * time.Minute
-	// maxShownAlarms bounds what is remembered to be shown.
+	// maxShownAlarms bounds what is remembered to be shown, whatever a service finds in a backlog.
 	maxShownAlarms = 50
 )
 
@@ -377,10 +377,11 @@ func (n *Sent) count(t *accord.Settlement) {
 
 // alarm remembers an alarm to be shown. It hinders nothing.
 func (s *Sender) alarm(sent *Sent, a ShownAlarm) {
-	sent.Alarms = append(sent.Alarms, a)
-	s.update(func(st *Sending) {
-		if !slices.Contains(st.Alarms, a) && len(st.Alarms) < maxShownAlarms {
-			st.Alarms = append(st.Alarms, a)
+	add := func(to *[]ShownAlarm) {
+		if len(*to) < maxShownAlarms && !slices.Contains(*to, a) {
+			*to = append(*to, a)
 		}
-	})
+	}
+	add(&sent.Alarms)
+	s.update(func(st *Sending) { add(&st.Alarms) })
 }

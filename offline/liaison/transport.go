@@ -17,11 +17,16 @@ import (
 const (
 	maxHeader   = 16 << 10
 	idleTimeout = 90 * time.Second // of a connection: a check at a busy counter finds one open
+	// A line that was replaced under a connection (another router, a computer that slept) says nothing for many minutes. What is
+	// silent for pingAfter is asked, and given up after pingLimit: both together are less than FirstProbe.
+	pingAfter = 10 * time.Second
+	pingLimit = 5 * time.Second
 )
 
 var errRedirect = errors.New("liaison: redirect")
 
-// parseAddress takes https everywhere, and http where nothing leaves the computer.
+// parseAddress takes https everywhere, and http where nothing leaves the computer. Host and port come in the one spelling that a
+// signed request names: people type capitals, and ports that go without saying.
 func parseAddress(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" || len(s) > 256 {
@@ -29,6 +34,10 @@ func parseAddress(s string) (*url.URL, error) {
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil, ErrAddress
+	}
+	u.Host = strings.ToLower(u.Host)
+	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 	return u, nil
@@ -66,6 +75,7 @@ func newTransport(ca []byte) (*http.Transport, error) {
 		MaxIdleConnsPerHost:    4,
 		IdleConnTimeout:        idleTimeout,
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingLimit},
 		DisableCompression:     true, // nothing is unpacked on the way: a compressed answer is refused
 	}, nil
 }

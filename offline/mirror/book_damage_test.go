@@ -377,7 +377,7 @@ func TestSetAside(t *testing.T) {
 	})
 	t.Run("newer version", func(t *testing.T) {
 		dir := copyFolder(t, from)
-		inside(t, dir, "PRAGMA user_version = 3")
+		inside(t, dir, "PRAGMA user_version = 4")
 		if _, err := OpenBook(dir, BookOptions{Now: c.Now}); !errors.Is(err, ErrNewer) {
 			t.Error(err)
 		}

@@ -247,7 +247,7 @@ func build(name string, old *salvaged, at time.Time) (Notice, error) {
 	ctx := context.Background()
 	notice := Notice{}
 	err = transaction(ctx, db, func(c *sql.Conn) error {
-		create := fmt.Sprintf("%s%sPRAGMA application_id = %d; PRAGMA user_version = %d;", bookSchema, linkSchema, bookID, bookVersion)
+		create := fmt.Sprintf("%s%s%sPRAGMA application_id = %d; PRAGMA user_version = %d;", bookSchema, linkSchema, toldSchema, bookID, bookVersion)
 		if _, err := c.ExecContext(ctx, create); err != nil {
 			return err
 		}

@@ -72,11 +72,17 @@ func (b *Book) pruneSome(ctx context.Context, before, retention time.Time) (p Pr
 	return p, nil
 }
 
-// waiting is the first check of a chain, written since a moment, that a service has not answered for; 0 for none.
-func waiting(ctx context.Context, c *sql.Conn, chain int64, since time.Time) (seq int64, err error) {
-	err = c.QueryRowContext(ctx, `SELECT coalesce(min(entry.seq), 0) FROM entry, enrolment WHERE entry.chain = ? AND entry.status <> '' AND entry.at >= ?
+// step is the last entry of a chain, up to a number, that one transaction removes; 0 for none.
+func step(ctx context.Context, c *sql.Conn, chain, upTo int64) (seq int64, err error) {
+	err = c.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM entry WHERE chain = ? AND seq <= ? ORDER BY seq LIMIT ?)", chain, upTo, pruneStep).Scan(&seq)
+	return seq, err
+}
+
+// waiting is the first check of a chain up to a number, written since a moment, that a service has not answered for; 0 for none.
+func waiting(ctx context.Context, c *sql.Conn, chain, upTo int64, since time.Time) (seq int64, err error) {
+	err = c.QueryRowContext(ctx, `SELECT coalesce(min(entry.seq), 0) FROM entry, enrolment WHERE entry.chain = ? AND entry.seq <= ? AND entry.status <> '' AND +entry.at >= ?
 		AND enrolment.state = 'active' AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.chain = entry.chain AND settled.seq = entry.seq AND settled.enrolment = enrolment.id)`,
-		chain, since.UnixMicro()).Scan(&seq)
+		chain, upTo, since.UnixMicro()).Scan(&seq)
 	return seq, err
 }
 
@@ -106,7 +112,11 @@ func (b *Book) pruneChain(ctx context.Context, c *sql.Conn, r *chainRow, d *devi
 		upTo = min(upTo, stays.Int64-1)
 	}
 	if retention.Before(before) {
-		first, err := waiting(ctx, c, r.id, retention)
+		// No further than this step: whoever is served meanwhile waits for it.
+		if upTo, err = step(ctx, c, r.id, upTo); err != nil {
+			return Pruned{}, err
+		}
+		first, err := waiting(ctx, c, r.id, upTo, retention)
 		if err != nil {
 			return Pruned{}, err
 		}

@@ -1,10 +1,13 @@
 package mirror
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
+
+	"sceau/offline/receipt"
 )
 
 // A step that fails takes nothing back of the steps before it, and what they removed is said.
@@ -29,5 +32,57 @@ func TestPruneFailsHalfway(t *testing.T) {
 	}
 	if n, err := b.Prune(ctx, c.Now()); n != 10 || err != nil { // the opening is one more
 		t.Errorf("%d removed, %v", n, err)
+	}
+}
+
+// backlog puts n answered entries of an earlier chain into a journal, as Prune sees them.
+func backlog(t *testing.T, n int) (*Book, *clock) {
+	t.Helper()
+	c := newClock()
+	b := openTest(t, t.TempDir(), c)
+	enrol(t, b, rootA, "https://a.example")
+	at := c.Now()
+	must(t, transaction(ctx, b.file.db, func(tx *sql.Conn) error {
+		d, err := newDevice()
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO chain (id, device, public, key, skip, base, head) VALUES (-1, ?, ?, NULL, 0, '', '')", d.id, d.public); err != nil {
+			return err
+		}
+		for i := range n {
+			r := check(i)
+			if _, err := tx.ExecContext(ctx, "INSERT INTO entry (chain, seq, at, prev, body, care, status) VALUES (-1, ?, ?, x'00', ?, ?, ?)",
+				i+1, at.Add(time.Duration(i)*time.Second).UnixMicro(), r.Body(), int64(r.Care), string(r.Status)); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO settled (chain, seq, enrolment, answer, reason, at) SELECT -1, ?, id, ?, '', 0 FROM enrolment",
+				i+1, settledCodes[receipt.Honoured]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	c.add(time.Duration(n)*time.Second + time.Hour)
+	return b, c
+}
+
+// Looking for what still waits costs each step what the step removes, and not the whole journal: a check waits behind a step.
+func TestPruneStepsAreShort(t *testing.T) {
+	const n = 20_000
+	took := func(retention func(c *clock) time.Time) time.Duration {
+		b, c := backlog(t, n)
+		start := time.Now()
+		p, err := b.PruneSettled(ctx, c.Now(), retention(c))
+		if err != nil || p.Entries < n || p.Unsettled != 0 {
+			t.Fatalf("%+v %v", p, err)
+		}
+		return time.Since(start)
+	}
+	plain := took(func(c *clock) time.Time { return c.Now() })
+	waits := took(func(*clock) time.Time { return time.Unix(0, 0) })
+	t.Logf("%v without looking, %v with", plain, waits)
+	if waits > 2*plain {
+		t.Errorf("looking for what waits makes it %.1f times as long", float64(waits)/float64(plain))
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	bookID      = 0x5363a301 // application_id: says that a database is a journal of this program
-	bookVersion = 2
+	bookVersion = 3
 )
 
 // bookSchema keeps the columns of an entry that journal.Entry has, and beside them care and status of the body, to search
@@ -77,6 +77,18 @@ CREATE TABLE settled (
 CREATE INDEX settled_answer ON settled (answer, chain, seq) WHERE answer > 1;
 `
 
+// toldSchema came with version 3: what a service answered of a card is found by the card. Both expressions read the body, whose
+// first members are the version and the card and whose last one is the accord's number, so the index can say nothing that the
+// signed chain does not.
+const toldSchema = `
+CREATE INDEX entry_told ON entry (` + toldCard + `, at) WHERE ` + isTold + `;
+`
+
+const (
+	toldCard = `substr(body, 16, instr(substr(body, 16), x'22') - 1)`                     // after {"v":1,"card":" and up to the next "
+	isTold   = `instr(body, x'226d6f6465223a226f6e6c696e65222c226163636f7264223a22') > 0` // "mode":"online","accord":"
+)
+
 // statements are a schema as SQLite keeps it.
 func statements(schema string) []string { return strings.Split(strings.Trim(schema, "\n;"), ";\n") }
 
@@ -116,6 +128,9 @@ func look(db *sql.DB) error {
 	if have >= 2 {
 		want = append(want, statements(linkSchema)...)
 	}
+	if have >= 3 {
+		want = append(want, statements(toldSchema)...)
+	}
 	if !slices.Equal(got, want) {
 		return errNoBook
 	}
@@ -129,7 +144,7 @@ func look(db *sql.DB) error {
 	return nil
 }
 
-// upgrade adds to a journal of version 1 what came with version 2; whoever has it open meanwhile goes on.
+// upgrade adds to a journal of an older version what came since; whoever has it open meanwhile goes on.
 func upgrade(db *sql.DB) error {
 	ctx := context.Background()
 	var have int
@@ -141,14 +156,21 @@ func upgrade(db *sql.DB) error {
 		if err := c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil || have >= bookVersion {
 			return err
 		}
-		_, err := c.ExecContext(ctx, fmt.Sprintf("%sPRAGMA user_version = %d;", linkSchema, bookVersion))
+		added := toldSchema
+		if have < 2 {
+			added = linkSchema + toldSchema
+		}
+		_, err := c.ExecContext(ctx, fmt.Sprintf("%sPRAGMA user_version = %d;", added, bookVersion))
 		return err
 	})
 }
 
 // linked says whether a journal that is only read has the tables of version 2.
-func linked(ctx context.Context, c *sql.Conn) (bool, error) {
+func linked(ctx context.Context, c *sql.Conn) (bool, error) { return since(ctx, c, 2) }
+
+// since says whether a journal has what came with a version.
+func since(ctx context.Context, c *sql.Conn, version int) (bool, error) {
 	var have int
 	err := c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
-	return have >= 2, err
+	return have >= version, err
 }

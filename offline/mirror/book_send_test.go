@@ -256,7 +256,7 @@ func TestJournalOfVersion1(t *testing.T) {
 	b := openTest(t, dir, c)
 	records := fill(t, b, 5)
 	must(t, b.Close())
-	inside(t, dir, "DROP INDEX settled_answer; DROP TABLE settled; DROP TABLE upload; DROP TABLE enrolment; PRAGMA user_version = 1")
+	inside(t, dir, "DROP INDEX entry_told; DROP INDEX settled_answer; DROP TABLE settled; DROP TABLE upload; DROP TABLE enrolment; PRAGMA user_version = 1")
 	r := ReadBook(dir, BookOptions{Now: c.Now})
 	defer r.Close()
 	if all, err := r.Enrolments(ctx); err != nil || len(all) != 0 {

@@ -92,6 +92,13 @@ type recordText struct {
 	At      string          `json:"at"` // RFC 3339, UTC
 	Hash    string          `json:"hash"`
 	Receipt json.RawMessage `json:"receipt"`
+	Settled *settledText    `json:"settled,omitempty"` // what a service answered for it
+}
+
+type settledText struct {
+	Answer string `json:"answer"`           // honoured, disputed, noted
+	Reason string `json:"reason,omitempty"` // code
+	At     string `json:"at"`               // RFC 3339, UTC
 }
 
 // WriteJSON writes records as one document {"schema":"sceau-journal-1","records":[…]}, a record a line. It holds one record
@@ -105,7 +112,11 @@ func WriteJSON(w io.Writer, records iter.Seq2[Record, error]) error {
 		if err != nil {
 			return err
 		}
-		b, err := json.Marshal(recordText{rec.Number, rec.Device, rec.Seq, rec.At.UTC().Format(time.RFC3339Nano), hex.EncodeToString(rec.Hash[:]), rec.Receipt.Body()})
+		text := recordText{rec.Number, rec.Device, rec.Seq, rec.At.UTC().Format(time.RFC3339Nano), hex.EncodeToString(rec.Hash[:]), rec.Receipt.Body(), nil}
+		if t := rec.Settled; t.Answer != "" {
+			text.Settled = &settledText{t.Answer, t.Reason, t.At.UTC().Format(time.RFC3339)}
+		}
+		b, err := json.Marshal(text)
 		if err != nil {
 			return err
 		}

@@ -209,7 +209,7 @@ func TestLines(t *testing.T) {
 				}
 				all += row.Label + "\t" + row.Value + "\n"
 			}
-			all += strings.Join(SmallPrint(lang), "\n")
+			all += strings.Join(SmallPrintOf(lang, Record{}), "\n")
 			for _, must := range []string{string(rec.Number), "02/03/2027", "10:04:31", "06/03/2027", "PHAR", string(reason), "FINESS 750000019", deviceID[:8]} {
 				if !strings.Contains(all, must) {
 					t.Errorf("%s %s: %q is missing", lang, reason, must)
@@ -226,8 +226,16 @@ func TestLines(t *testing.T) {
 			}
 		}
 	}
-	if s := strings.Join(SmallPrint(offline.French), " "); !strings.Contains(s, "«\u00a0Carte authentique\u00a0»") || !strings.Contains(s, "ne prouve pas l’identité") {
+	if s := strings.Join(SmallPrintOf(offline.French, Record{}), " "); !strings.Contains(s, "«\u00a0Carte authentique\u00a0»") || !strings.Contains(s, "ne prouve pas l’identité") {
 		t.Error(s)
+	}
+	// A refusal that an earlier online answer gave isn't put down to the list.
+	for detail, want := range map[string]string{"": "hors ligne, d’après les listes signées de ce poste", offline.DetailTold: "hors ligne, d’après une réponse en ligne plus récente que la liste"} {
+		r := good()
+		r.Status, r.Reason, r.Detail, r.PayUntil, r.PayEuros = offline.Refused, offline.Revoked, detail, time.Time{}, 0
+		if text := fmt.Sprint(Lines(offline.French, recordOf(t, r, time.Unix(1803978271, 0)), "", Counter{})); !strings.Contains(text, want) || !strings.Contains(text, "aucun") {
+			t.Errorf("%q: %s", detail, text)
+		}
 	}
 	// The words of the screen win; without name and FINESS there is no row for them; an unknown language is French.
 	rows := Lines("de", recordOf(t, good(), time.Unix(1803978271, 0)), "DROITS OUVERTS À L’ÉCRAN", Counter{})

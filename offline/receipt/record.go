@@ -49,7 +49,7 @@ type Row struct{ Label, Value string }
 type phrases struct {
 	title, titleOnline                                                                                      string
 	number, counter, at, care, domain, person, verdict, card, key, list, policy, pay, mode, device, imprint string
-	paris, none, alone, place, household, unauthentic, noList, noPay, noCeiling, offline, online            string
+	paris, none, alone, place, household, unauthentic, noList, noPay, noCeiling, offline, told, online      string
 	listWords, payWords, code                                                                               string
 	accord, settled, settledAt                                                                              string
 	statuses                                                                                                map[offline.Status]string
@@ -67,7 +67,7 @@ var books = map[offline.Language]phrases{
 		pay: "Engagement de paiement", mode: "Mode", device: "Poste", imprint: "Empreinte de l’entrée",
 		paris: " (heure de Paris)", none: "non précisée", alone: "carte seule, sans domaine", place: "n° ", household: "tous ceux de la carte",
 		unauthentic: "non authentifiée : aucune carte n’est désignée", noList: "aucune", noPay: "aucun", noCeiling: "sans plafond",
-		offline: "hors ligne, d’après les listes signées de ce poste", online: "en ligne, auprès de l’organisme",
+		offline: "hors ligne, d’après les listes signées de ce poste", told: "hors ligne, d’après une réponse en ligne plus récente que la liste", online: "en ligne, auprès de l’organisme",
 		listWords: "n° {list}, révision {revision}, publiée le {published} ; âge : {age}", payWords: "jusqu’au {until}, part complémentaire : {ceiling}",
 		code:   "code ",
 		accord: "Numéro d’accord", settled: "Réponse de l’organisme", settledAt: " le ",
@@ -93,7 +93,7 @@ var books = map[offline.Language]phrases{
 		pay: "Payment promise", mode: "Mode", device: "Device", imprint: "Hash of the entry",
 		paris: " (Paris time)", none: "not given", alone: "the card alone, no domain", place: "no. ", household: "everybody on the card",
 		unauthentic: "not authenticated: no card is named", noList: "none", noPay: "none", noCeiling: "without a ceiling",
-		offline: "offline, from the signed lists on this computer", online: "online, by the insurer",
+		offline: "offline, from the signed lists on this computer", told: "offline, from an online answer that is newer than the list", online: "online, by the insurer",
 		listWords: "no. {list}, revision {revision}, published on {published}; age: {age}", payWords: "until {until}, complementary share: {ceiling}",
 		code:   "code ",
 		accord: "Accord number", settled: "Insurer's answer", settledAt: " on ",
@@ -129,10 +129,7 @@ func Title(lang offline.Language, r Record) string {
 	return b.title
 }
 
-// SmallPrint says what a receipt proves and what it does not.
-func SmallPrint(lang offline.Language) []string { return SmallPrintOf(lang, Record{}) }
-
-// SmallPrintOf is SmallPrint, with the first paragraph of an online check where it was one.
+// SmallPrintOf says what a receipt proves and what it does not; of an online check the first paragraph is another.
 func SmallPrintOf(lang offline.Language, r Record) []string {
 	lang, b := book(lang)
 	out := make([]string, len(b.small))
@@ -215,8 +212,11 @@ func Lines(lang offline.Language, rec Record, verdict string, c Counter) []Row {
 		pay = strings.NewReplacer("{until}", moment(lang, r.PayUntil, false), "{ceiling}", ceiling).Replace(b.payWords)
 	}
 	mode := b.offline
-	if r.Mode == Online {
+	switch {
+	case r.Mode == Online:
 		mode = b.online
+	case r.Detail == offline.DetailTold:
+		mode = b.told
 	}
 	rows = append(rows, Row{b.pay, pay}, Row{b.mode, mode})
 	if s := rec.Settled; s.Answer != "" {

@@ -228,14 +228,6 @@ func (s *services) enrol(ctx context.Context, i invited, ca string) (liaison.Fac
 	return facts, nil
 }
 
-// refresh makes the next question look at the enrolments anew.
-func (s *services) refresh() {
-	s.mu.Lock()
-	s.looked = s.looked.Add(-2 * relook)
-	s.mu.Unlock()
-	s.current(context.Background())
-}
-
 // follow follows the lists of the operator, unless they are already. Whatever the service says, only the repository of that
 // fingerprint is.
 func (s *services) follow(ctx context.Context, published, root string) (bool, error) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"sync"
 	"syscall"
+	"time"
 
 	"sceau/cmd/internal/clock"
 	"sceau/offline/counter"
@@ -53,6 +54,11 @@ func (m *memory) Append(ctx context.Context, r receipt.Receipt) (receipt.Number,
 		m.appended()
 	}
 	return rec.Number, nil
+}
+
+// AskedOnline implements counter.Recall.
+func (m *memory) AskedOnline(ctx context.Context, card string, after time.Time) ([]receipt.Record, error) {
+	return m.opened().AskedOnline(ctx, card, after)
 }
 
 // recorded says whether checks can be written, as far as the last attempt told.

@@ -24,8 +24,9 @@ import (
 // services are all of them. It is safe for concurrent use.
 type services struct {
 	*shop
+	looking sync.Mutex // held by who looks at the enrolments, which opens files; taken before mu
 
-	mu     sync.Mutex
+	mu     sync.Mutex // never held while a file is opened: a check passes here
 	open   []*service // in the order of the enrolments
 	looked time.Time  // of the clock that nobody sets
 	failed error      // why the enrolments could not be read
@@ -39,38 +40,59 @@ type service struct {
 	client *liaison.Client // nil when the key or the address can't be used: err says why
 	sender *liaison.Sender
 	err    error
-	stop   func() // ends what runs for it; nil while nothing does
+	tried  time.Time // of the clock that nobody sets: when err was met last; guarded by looking
+	stop   func()    // ends what runs for it; nil while nothing does
 }
 
 func newServices(s *shop) *services { return &services{shop: s, stale: make(chan struct{}, 1)} }
 
-// relook is how old what is known of the enrolments may be: another process may have changed them.
-const relook = 2 * time.Second
+const (
+	// relook is how old what is known of the enrolments may be: another process may have changed them.
+	relook = 2 * time.Second
+	// retry is how long a service rests whose key or certificates could not be read: a share of the network may come back.
+	retry = 30 * time.Second
+)
 
-// current returns the services of the present enrolments.
+// current returns the services of the present enrolments. While somebody else looks, those of a moment ago do.
 func (s *services) current(ctx context.Context) []*service {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.looked.IsZero() && time.Since(s.looked) < relook {
-		return s.open
+	open, looked := s.open, s.looked
+	s.mu.Unlock()
+	switch {
+	case looked.IsZero():
+		s.looking.Lock() // there are none yet
+	case time.Since(looked) < relook || !s.looking.TryLock():
+		return open
 	}
+	defer s.looking.Unlock()
+	return s.look(ctx, false)
+}
+
+// refresh makes the next question look at the enrolments anew, and tries what failed once more.
+func (s *services) refresh() {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	s.look(context.Background(), true)
+}
+
+// look reads the enrolments, whoever asked goes away or not. s.looking is held.
+func (s *services) look(ctx context.Context, again bool) []*service {
+	ctx = context.WithoutCancel(ctx)
 	all, err := s.memory.opened().Enrolments(ctx)
-	if s.failed = err; err != nil {
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.failed = err
 		return s.open // as they were
 	}
-	s.looked = time.Now()
-	s.off = s.memory.settings(ctx).OfflineSince
+	off := s.memory.settings(ctx).OfflineSince
 	var next []*service
 	for _, e := range all {
-		at := slices.IndexFunc(s.open, func(o *service) bool {
-			return o.Root == e.Root && o.Address == e.Address && o.Counter == e.Counter && o.Since.Equal(e.Since)
-		})
-		if at >= 0 {
-			next = append(next, s.open[at])
-			continue
-		}
-		next = append(next, s.newService(ctx, e))
+		next = append(next, s.known(ctx, e, again))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed, s.looked, s.off = nil, time.Now(), off
 	for _, old := range s.open {
 		if !slices.Contains(next, old) {
 			old.end()
@@ -84,6 +106,25 @@ func (s *services) current(ctx context.Context) []*service {
 		}
 	}
 	return s.open
+}
+
+// known is the service of an enrolment: the one that is open already, unless it could not be opened and may be by now.
+func (s *services) known(ctx context.Context, e mirror.Enrolment, again bool) *service {
+	at := slices.IndexFunc(s.open, func(o *service) bool {
+		return o.Root == e.Root && o.Address == e.Address && o.Counter == e.Counter && o.Since.Equal(e.Since)
+	})
+	if at < 0 {
+		return s.newService(ctx, e)
+	}
+	old := s.open[at]
+	if old.err == nil || !again && time.Since(old.tried) < retry {
+		return old
+	}
+	if v := s.newService(ctx, e); v.err == nil {
+		return v
+	}
+	old.tried = time.Now()
+	return old
 }
 
 func (v *service) end() {
@@ -106,7 +147,7 @@ func (s *services) newService(ctx context.Context, e mirror.Enrolment) *service 
 		}
 	}
 	if err != nil {
-		v.err = err
+		v.err, v.tried = err, time.Now()
 		return v
 	}
 	client := v.client
@@ -141,8 +182,8 @@ func (s *services) published(ctx context.Context, root string) (*card.Service, e
 // Enrolled implements counter.Online.
 func (s *services) Enrolled() bool { return len(s.current(context.Background())) > 0 }
 
-// Ask implements counter.Online. A card of an insurer that no followed repository speaks for goes to a service only where there
-// is no choice: a question holds the card's names.
+// Ask implements counter.Online. A question holds the names on the card: it goes to the service of the operator that the signed
+// lists name for the insurer, and to no other.
 func (s *services) Ask(ctx context.Context, e counter.Enquiry) (*counter.Asked, error) {
 	rescue := func(code string, err error) (*counter.Asked, error) {
 		return nil, &counter.Rescue{Code: code, Err: err}
@@ -151,10 +192,7 @@ func (s *services) Ask(ctx context.Context, e counter.Enquiry) (*counter.Asked, 
 	if s.isOff() {
 		return rescue(counter.RescueOff, nil)
 	}
-	at := slices.IndexFunc(all, func(v *service) bool { return e.Root != "" && trust.SameFingerprint(v.Root, e.Root) })
-	if e.Root == "" && len(all) == 1 {
-		at = 0
-	}
+	at := slices.IndexFunc(all, func(v *service) bool { return trust.SameFingerprint(v.Root, e.Root) })
 	if at < 0 {
 		return rescue(counter.RescueOther, nil)
 	}
@@ -219,8 +257,9 @@ func (s *services) run(ctx context.Context, send bool) {
 func (s *services) tell(ctx context.Context, v *service) {
 	last := ""
 	for {
+		changed := v.client.Changed() // before the state, or a change between the two is missed
 		sending, moved := v.sender.State()
-		st, changed := v.client.State(), v.client.Changed()
+		st := v.client.State()
 		code := st.Code
 		if code == "" {
 			code = sending.Code

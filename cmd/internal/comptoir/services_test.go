@@ -284,8 +284,8 @@ func TestEnrolledDay(t *testing.T) {
 	o.down = true
 	start := time.Now()
 	out, code = run(t, o.text, "verify", dir, "--domain", "PHAR")
-	wants(t, "rescue", out, "DROITS OUVERTS", "hors ligne : le service en ligne est débordé ou en maintenance", "vérifiée hors ligne")
-	if code != 0 || time.Since(start) > 3*time.Second {
+	wants(t, "rescue", out, "DROITS FERMÉS DEPUIS", "D’après la vérification en ligne du ", ", plus récente que la liste.", "hors ligne : le service en ligne est débordé ou en maintenance", "vérifiée hors ligne")
+	if code != 1 || strings.Contains(out, "payable") || time.Since(start) > 3*time.Second {
 		t.Errorf("%d after %v", code, time.Since(start))
 	}
 	if out, code = run(t, "", "journal", "send", dir); code != 1 || !strings.Contains(out, "débordé") {
@@ -311,7 +311,7 @@ func TestEnrolledDay(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 	out, _ = run(t, o.text, "verify", dir, "--domain", "PHAR", "--json")
-	wants(t, "removed", out, `"mode":"offline"`)
+	wants(t, "removed", out, `"mode":"offline"`, `"reason":"RIGHTS_ENDED"`, `"told_online":{"at":"`)
 	if strings.Contains(out, "rescue_reason") {
 		t.Errorf("not enrolled any more: %s", out)
 	}

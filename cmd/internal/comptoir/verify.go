@@ -53,7 +53,7 @@ Un poste inscrit auprès du service de l’organisme (« comptoir enroll ») l�
 porte un numéro d’accord, qui se reporte alors sur la facture. Sans réponse en une seconde et demie, les listes répondent, et c’est dit.
 
 Avec --json, un objet par code et par ligne : status (valid, reserve, refused, unknown), reason (code stable),
-card, list (revision, age en secondes), people, payment, words, mode (online, offline), rescue_reason, accord, receipt, invoice_number, recorded. Les codes ne changent pas, les mots peuvent changer.`
+card, list (revision, age en secondes), people, payment, words, mode (online, offline), rescue_reason, accord, told_online, receipt, invoice_number, recorded. Les codes ne changent pas, les mots peuvent changer.`
 
 type verifyFlags struct {
 	json   bool

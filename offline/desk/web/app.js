@@ -12,6 +12,8 @@ import * as settings from './settings.js';
 import * as panne from './panne.js';
 import * as camera from './camera.js';
 import * as serial from './serial.js';
+import * as services from './services.js';
+import * as standing from './standing.js';
 import {cardText, codesOf, warm} from './picture.js';
 import {copyAll} from './copy.js';
 import {lookZip} from './follow.js';
@@ -28,6 +30,7 @@ function go() {
   const moved = screen !== '';
   if (screen === 'settings') settings.closed();
   if (screen === 'verify') camera.stop();
+  if (screen === 'first' || screen === 'lists') services.left();
   screen = name;
   for (const s of screens) show(byID(s), s === name);
   document.documentElement.dataset.screen = name; // for print rules
@@ -39,6 +42,7 @@ function go() {
   if (name === 'verify' && !byID('filming').hidden) verify.stage('waiting');
   if (name === 'journal') journal.opened(state);
   if (name === 'settings' || name === 'first') settings.opened();
+  if (name === 'first') services.waits();
   if (moved && name !== 'verify') {
     const title = byID(name).querySelector('h1');
     title.tabIndex = -1;
@@ -60,6 +64,7 @@ function learn(next) {
   fill(byID('version'), t('version'), ' ', foreign(state.version ?? ''));
   settings.learn(state.settings, Boolean(state.calibrated));
   lists.draw(state);
+  services.draw(state);
   panne.draw(state);
   drawAge();
   drawBanners();
@@ -91,21 +96,19 @@ function drawAge() {
 
 let bannersDrawn = '';
 
+// drawBanners waits while a scan is under way: what changes the height of the page would move it under a hand, and the verdict
+// that comes says by itself what it rests on.
 function drawBanners() {
-  const key = JSON.stringify([!state, state?.mode, state?.rescue_reason, state?.recorded, state?.first_start]);
+  if (verify.busy() && state) return;
+  standing.draw(state, journal.disputes);
+  const key = JSON.stringify([!state, state?.recorded, state?.first_start]);
   if (key === bannersDrawn) return;
   bannersDrawn = key;
   const banner = (kind, title, ...text) => el('p', {class: 'banner', 'data-kind': kind}, el('strong', {}, title), ...text);
   fill(byID('banners'),
     state ? null : banner('alert', t('lost_title'), t('lost_text')),
     state && state.recorded === false ? banner('alert', t('unrecorded'), t('banner_unrecorded')) : null,
-    state?.mode === 'rescue' ? banner('mode', t('rescue'), el('span', {}, rescue(state.rescue_reason))) : null,
-    state?.mode === 'offline' ? banner('mode', t('mode_offline'), t('banner_offline')) : null,
     state?.first_start ? banner('mode', t('first_banner'), el('a', {href: '#first'}, t('first_open'))) : null);
-}
-
-function rescue(reason) {
-  return reason === 'off' || !reason ? t('rescue_off') : t('rescue_failing');
 }
 
 let domainsDrawn = '';
@@ -254,7 +257,13 @@ function start() {
   journal.start();
   lists.start();
   settings.start();
+  services.start();
   panne.start();
+  verify.onStage(() => drawBanners());
+  verify.onInvitation((scan) => {
+    location.hash = '#lists';
+    setTimeout(() => services.invited(scan)); // once the screen is there
+  });
   const wedge = new Wedge({onStart: () => { camera.stop(); verify.begin(); }, onProgress: verify.progress, onScan: verify.scanned, onIdle: verify.idle});
   wedge.start();
   keys(wedge);

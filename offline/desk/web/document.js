@@ -13,12 +13,23 @@ export function isVerdict(d, id) {
   // Green, or nearly, needs a card whose signature held.
   if ((d.status === 'valid' || d.status === 'reserve') && !d.card) return false;
   if (![d.detail, d.misread, d.amc, d.insurer, d.phone, d.domain, d.domain_label, d.since, d.mode, d.repair, d.unrecorded, d.checked, d.code].every(maybe)) return false;
+  if (!isModed(d)) return false;
   if (d.list && !(whole(d.list.list) && whole(d.list.revision) && text(d.list.published) && text(d.list.age_words))) return false;
   if (d.payment && !(text(d.payment.until) && whole(d.payment.euros))) return false;
   if (d.notes && !(Array.isArray(d.notes) && d.notes.every(text))) return false;
   const r = d.routing;
   if (r && !(text(r.amc) && Array.isArray(r.conventions) && r.conventions.every(text) && text(r.csr) && text(r.adherent) && text(r.from) && text(r.to))) return false;
   return !d.people || (Array.isArray(d.people) && d.people.every(isPerson));
+}
+
+// isModed says whether an answer is wholly the service's or wholly the list's: the number for the invoice is of the same.
+function isModed(d) {
+  if (d.mode !== 'online' && d.mode !== 'offline' || !maybe(d.rescue_reason)) return false;
+  const a = d.accord;
+  if ((d.mode === 'online') !== Boolean(a)) return false;
+  if (a && !(text(a.number) && a.number !== '' && text(a.at) && text(a.until) && (a.changed === undefined || typeof a.changed === 'boolean'))) return false;
+  if (d.told_online && !(text(d.told_online.at) && text(d.told_online.accord))) return false;
+  return (d.invoice_number ?? '') === (a ? a.number : d.receipt ?? '');
 }
 
 function isPerson(p) {

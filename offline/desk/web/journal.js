@@ -16,7 +16,20 @@ export function start() {
   byID('j-verify').addEventListener('click', verify);
 }
 
+let enrolled = false; // with any service: then what has no answer waits for one
+
+// disputes shows what is disputed, and nothing else.
+export function disputes() {
+  const form = byID('journal-form');
+  for (const f of form.elements) if (f.name) f.value = '';
+  form.elements.answer.value = 'disputed';
+  exports();
+  if (location.hash === '#journal') look(false);
+  else location.hash = '#journal';
+}
+
 export function opened(state) {
+  enrolled = Boolean(state?.services?.length);
   exports();
   const days = state?.settings?.retention_days ?? 0;
   fill(byID('journal-keep'), t('journal_text'), ' ', days ? t('journal_keep', {n: days}) : t('journal_keep_all'));
@@ -54,11 +67,32 @@ async function look(more) {
   }
   if (mine !== newest) return;
   const records = Array.isArray(answer.records) ? answer.records : [];
-  for (const r of records) body.append(row(r));
+  for (const r of records) body.append(...rows(r));
   before = records.length ? String(records.at(-1).row ?? '') : '';
   show(byID('j-more'), Boolean(answer.more && before));
-  const n = body.rows.length;
+  const n = body.querySelectorAll('tr:not(.dispute)').length;
   fill(byID('j-state'), n ? count('j_found_one', 'j_found_many', n) : t('j_none'));
+  if (!more && q.get('answer') === 'disputed') ask('journal/seen', {}).catch(() => {}); // counted again until somebody looks
+}
+
+// rows are an entry, and below a disputed one why and what to do.
+function rows(r) {
+  const one = [row(r)];
+  if (r.dispute) {
+    one.push(el('tr', {class: 'dispute'}, el('td', {colspan: 9}, el('p', {}, shape('reserve'), ' ', el('strong', {}, t('dispute_on', {at: moment(r.answered)})), ' ', said(r.dispute.what)),
+      el('p', {}, el('strong', {}, t('next')), ' ', said(r.dispute.todo)))));
+  }
+  return one;
+}
+
+// answer is the insurer's word for an entry.
+function answer(r) {
+  switch (r.answer) {
+    case 'honoured': return [shape('valid'), ' ', t('answer_honoured')];
+    case 'disputed': return [shape('reserve'), ' ', t('answer_disputed')];
+    case 'noted': return t('answer_noted');
+  }
+  return enrolled ? t('answer_waiting') : '–';
 }
 
 function row(r) {
@@ -69,7 +103,8 @@ function row(r) {
     el('td', {}, day(r.care)),
     el('td', {}, foreign(r.domain || '–')),
     el('td', {}, foreign(r.card || '–'), r.beneficiary ? ['\u00a0/\u00a0', r.beneficiary] : null),
-    el('td', {}, r.published ? moment(r.published) : '–'),
+    el('td', {}, r.accord ? [t('j_online'), ' ', foreign(r.accord, {class: 'number'})] : r.published ? t('j_from_list', {at: moment(r.published)}) : '–'),
+    el('td', {class: 'answer', 'data-answer': r.answer || 'waiting'}, answer(r)),
     el('td', {}, el('a', {href: keepPath(String(r.number)), download: '', 'aria-label': t('j_pdf_of', {number: r.number})}, 'PDF')));
 }
 

@@ -1,4 +1,4 @@
-// Settings, calibration of the scanner, and the first start's three questions.
+// Settings, calibration of the scanner, and the first two of the first start's three questions.
 
 import {ask} from './link.js';
 import {byID, el, fill, said, show} from './build.js';
@@ -47,7 +47,7 @@ export function theme(value) {
 
 const fields = {'s-language': 'language', 's-profession': 'profession', 's-name': 'name', 's-finess': 'finess', 's-theme': 'theme', 's-retention': 'retention_days',
   's-sync': 'sync_minutes', 's-port': 'port', 's-watch': 'watch_folder'};
-const firstFields = {'f-profession': 'profession', 'f-name': 'name', 'f-finess': 'finess'};
+const firstFields = {'f-profession': 'profession'};
 
 // What the server takes, so that a refusal can name its field: the server judges, this only finds.
 const within = (n, from, to) => Number.isInteger(n) && n >= from && n <= to;
@@ -100,6 +100,15 @@ export function opened() {
   fill(byID('settings-out'));
 }
 
+// answered takes up what an enrolment has said of this counter.
+export async function answered() {
+  try {
+    const s = await ask('settings');
+    if (s.language) known = s;
+  } catch { /* the next state tells it */ }
+  opened();
+}
+
 // closed puts back what was only tried, and gives scans back to the counter.
 export function closed() {
   theme(known?.theme ?? '');
@@ -138,7 +147,7 @@ async function keep(s, out, ids) {
 }
 
 async function first() {
-  const s = {...known, profession: byID('f-profession').value, name: byID('f-name').value.trim(), finess: byID('f-finess').value.trim()};
+  const s = {...known, profession: byID('f-profession').value};
   if (await keep(s, byID('first-out'), firstFields)) {
     skipped = true;
     location.hash = '#verify';

@@ -1,12 +1,12 @@
 // Draws one verdict: one colour, one shape, one phrase; then what it means, whom it speaks of, what to do and what it rests on.
 
 import {byID, el, fill, foreign, said, shape} from './build.js';
-import {birth, count, day, euros, moment, t} from './words.js';
+import {birth, count, day, euros, hour, moment, t} from './words.js';
 import {copyAll, copyOne, values} from './copy.js';
 import {inLanguage} from './link.js';
 
 // draw fills node with the verdict d. choose(n) asks again for one beneficiary.
-export function draw(node, d, {person, several = 0, otherDay, choose}) {
+export function draw(node, d, {person, several = 0, otherDay, choose, enrol}) {
   node.dataset.status = d.status;
   fill(node,
     el('div', {class: 'sentence'},
@@ -14,8 +14,10 @@ export function draw(node, d, {person, several = 0, otherDay, choose}) {
       el('div', {class: 'phrase'},
         sort(d),
         el('h2', {id: 'headline'}, foreign(d.words.headline)),
-        d.words.meaning ? el('p', {class: 'meaning'}, foreign(d.words.meaning)) : null)),
+        d.words.meaning ? el('p', {class: 'meaning'}, foreign(d.words.meaning)) : null,
+        el('p', {class: 'how', id: 'how'}, how(d)))),
     d.words.next ? el('p', {class: 'next'}, el('strong', {}, t('next')), ' ', foreign(d.words.next), d.phone && d.status !== 'valid' ? [' ', t('insurer_phone'), ' ', foreign(d.phone, {class: 'phone'})] : null) : null,
+    d.misread === 'invitation' ? el('p', {class: 'row'}, el('button', {type: 'button', class: 'main', id: 'use-invitation', onclick: enrol}, t('invitation_use'))) : null,
     d.recorded ? null : unrecorded(d),
     several > 1 ? el('p', {class: 'next'}, t('several', {n: several})) : null,
     d.codes?.length > 1 ? el('p', {class: 'next'}, t('several_scanned', {n: d.codes.length})) : null,
@@ -99,6 +101,25 @@ function people(d, person, choose) {
     d.notes?.length ? el('ol', {class: 'notes'}, d.notes.map((n) => el('li', {}, foreign(n)))) : null);
 }
 
+// how says what the answer rests on, large: the insurer's service, or the list. Nothing was consulted for a scan that gave no card.
+function how(d) {
+  if (d.accord) return [shape('online'), ' ', t('how_online', {hour: hour(d.accord.at)})];
+  if (d.told_online) return [shape('rescue'), ' ', t('how_told', {at: moment(d.told_online.at)})];
+  if (!d.list) return null;
+  return [shape('rescue'), ' ', t('how_list', {date: moment(d.list.published)}), ' ', foreign(t('relied_age', {age: d.list.age_words})), why(d.rescue_reason)];
+}
+
+// why says in few words why the service was not relied on, where the counter is enrolled.
+function why(code) {
+  switch (code) {
+    case undefined: case null: case '': case 'none': case 'card_not_checked': return null;
+    case 'off': return [' – ', t('how_off')];
+    case 'other_operator': return [' – ', t('how_other')];
+    case 'suspended': case 'revoked': case 'credential': return [' – ', t('how_refused')];
+  }
+  return [' – ', t('how_silent')];
+}
+
 function verdictOn(d, p) {
   return [el('span', {class: 'sign', 'aria-hidden': 'true'}, p.covered ? '✓' : '✕'), ' ', p.covered ? (d.domain && p.value ? foreign(p.value) : t('covered')) : t('not_covered')];
 }
@@ -130,25 +151,33 @@ function facts(d, otherDay) {
   const row = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, ...value));
   return el('section', {class: 'facts', 'aria-labelledby': 'facts-title'},
     el('h3', {id: 'facts-title', class: 'hidden'}, t('facts')),
-    d.receipt ? el('div', {class: 'receipt'}, shape('recorded'),
-      el('p', {}, el('span', {}, t('receipt')), el('strong', {id: 'receipt-number'}, foreign(d.receipt))),
+    d.invoice_number ? el('div', {class: 'receipt'}, shape('recorded'),
+      el('p', {}, el('span', {id: 'number-label'}, d.accord ? t('accord_number') : t('receipt')), el('strong', {id: 'receipt-number'}, foreign(d.invoice_number))),
       el('p', {class: 'row'},
-        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(t('receipt_number'), d.receipt)}, t('copy_number')),
-        el('a', {class: 'button', id: 'receipt-pdf', href: keepPath(d.receipt), download: '', 'aria-keyshortcuts': 'F8'}, t('receipt_pdf'), ' ', el('kbd', {}, 'F8')),
-        el('a', {class: 'button', id: 'receipt-print', href: receiptPath(d.receipt), target: '_blank', rel: 'noopener', title: t('receipt_window')}, t('receipt_print')))) : null,
-    // Without its record there is no proof to be paid on: the promise is not repeated.
-    d.payment && d.recorded ? el('p', {class: 'payment'}, d.payment.euros ? t('payment_euros', {until: moment(d.payment.until), euros: euros(d.payment.euros)}) : t('payment_until', {until: moment(d.payment.until)})) : null,
+        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(d.accord ? t('accord_number') : t('receipt_number'), d.invoice_number)}, t('copy_number')),
+        d.receipt ? el('a', {class: 'button', id: 'receipt-pdf', href: keepPath(d.receipt), download: '', 'aria-keyshortcuts': 'F8'}, t('receipt_pdf'), ' ', el('kbd', {}, 'F8')) : null,
+        d.receipt ? el('a', {class: 'button', id: 'receipt-print', href: receiptPath(d.receipt), target: '_blank', rel: 'noopener', title: t('receipt_window')}, t('receipt_print')) : null)) : null,
+    // Without its record there is no proof to be paid on: the promise is not repeated. The service keeps its own.
+    d.payment && (d.recorded || d.accord) ? el('p', {class: 'payment'}, pays(d.payment, Boolean(d.accord))) : null,
     d.routing ? routing(d.routing) : null,
     el('dl', {},
       row(t('care'), otherDay ? el('strong', {class: 'other'}, day(d.care)) : day(d.care)),
       d.domain ? row(t('domain'), foreign(d.domain_label || d.domain), d.domain_label && d.domain_label !== d.domain ? [' ', foreign(d.domain, {class: 'code'})] : null) : null,
-      row(t('relied'), mode(d), d.list ? [' ', t('relied_list', {n: d.list.list, revision: d.list.revision, date: moment(d.list.published)}), ' ', foreign(t('relied_age', {age: d.list.age_words}))] : [' ', t('relied_none')]),
+      d.accord && d.receipt ? row(t('receipt_number'), foreign(d.receipt, {class: 'code'})) : null,
+      row(t('relied'), mode(d), d.accord ? [' ', t('relied_accord', {at: moment(d.accord.at), until: moment(d.accord.until)})] : d.list ? [' ', t('relied_list', {n: d.list.list, revision: d.list.revision, date: moment(d.list.published)}), ' ', foreign(t('relied_age', {age: d.list.age_words}))] : [' ', t('relied_none')]),
       d.card ? row(t('card'), foreign(d.card), d.amc ? [' ', t('amc'), ' ', foreign(d.amc)] : null) : null,
       d.phone ? row(t('phone'), foreign(d.phone)) : null,
       d.checked ? row(t('checked'), moment(d.checked)) : null,
       d.repair ? row(t('repair'), foreign(d.repair)) : null,
       d.misread && misread(d.misread) ? row(t('misread'), misread(d.misread)) : null,
       row(t('reason'), foreign([d.reason, d.detail].filter(Boolean).join(' – '), {class: 'code'}))));
+}
+
+// pays says until when and how much, and who said so.
+function pays(p, accord) {
+  const until = moment(p.until);
+  if (accord) return p.euros ? t('payment_accord_euros', {until, euros: euros(p.euros)}) : t('payment_accord_until', {until});
+  return p.euros ? t('payment_euros', {until, euros: euros(p.euros)}) : t('payment_until', {until});
 }
 
 function mode(d) { return el('strong', {}, d.mode === 'online' ? t('mode_online') : t('mode_offline')); }
@@ -169,6 +198,7 @@ function misread(code) {
     case 'incomplete': return t('misread_incomplete');
     case 'not_code': return t('misread_not_code');
     case 'merged': return t('misread_merged');
+    case 'invitation': return t('misread_invitation');
   }
   return '';
 }

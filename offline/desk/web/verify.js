@@ -31,6 +31,7 @@ const stages = ['waiting', 'filming', 'reading', 'verdict'];
 // stage shows one state of the screen. Leaving the verdict empties it: nothing of a previous patient stays, even hidden.
 export function stage(name) {
   for (const s of stages) show(byID(s), s === name);
+  staged?.(name);
   if (name !== 'verdict') {
     byID('verdict').replaceChildren();
     byID('verdict').removeAttribute('data-status');
@@ -39,10 +40,21 @@ export function stage(name) {
   }
 }
 
+// onStage calls fn with each state that begins.
+let staged = null;
+export function onStage(fn) { staged = fn; }
+
 // onVerdict calls fn with each verdict, and with null when it leaves the screen.
 export function onVerdict(fn) { watchers.push(fn); }
 
 export function verdict() { return current; }
+
+// onInvitation calls fn with the scan of an invitation that somebody wants to use.
+let invitation = null;
+export function onInvitation(fn) { invitation = fn; }
+
+// busy says that a scan, or its question, is under way: nothing around it moves.
+export function busy() { return !byID('reading').hidden; }
 
 // takeNext gives the next scan to fn instead of asking for a verdict; null takes that back.
 export function takeNext(fn) { elsewhere = fn; }
@@ -116,8 +128,8 @@ function showVerdict(d, focus) {
   if (d.code) asked = {typed: d.code, presses: []};
   stage('verdict');
   current = d;
-  draw(byID('verdict'), d, {person, several, otherDay: chosenDay && chosen() !== today, choose});
-  settle(d.status, d.words.headline + ' ' + d.words.meaning, focus);
+  draw(byID('verdict'), d, {person, several, otherDay: chosenDay && chosen() !== today, choose, enrol: () => { const scan = asked; clear(); invitation?.(scan); }});
+  settle(d.status, [d.words.headline, d.words.meaning, byID('how').textContent].join(' '), focus);
   for (const w of watchers) w(d);
 }
 

@@ -36,8 +36,23 @@ const days = new Intl.DateTimeFormat('sv-SE', {timeZone: zone, year: 'numeric', 
 export function moment(text) {
   const at = new Date(text);
   if (!text || Number.isNaN(at.getTime())) return String(text ?? '');
-  const part = Object.fromEntries(moments.formatToParts(at).map((p) => [p.type, p.value]));
-  return t('moment', part);
+  return t('moment', parts(at));
+}
+
+const parts = (at) => Object.fromEntries(moments.formatToParts(at).map((p) => [p.type, p.value]));
+
+// hour writes the time of day of an instant in Paris; what is none stays as it is.
+export function hour(text) {
+  const at = new Date(text);
+  if (!text || Number.isNaN(at.getTime())) return String(text ?? '');
+  const p = parts(at);
+  return `${p.hour}:${p.minute}`;
+}
+
+// since says from when on: the hour alone for the same day as now; '' for what is no instant.
+export function since(text, now) {
+  if (!text || dayOf(text) === '') return '';
+  return dayOf(text) === dayOf(now) ? t('since_hour', {hour: hour(text)}) : t('since_day', {at: moment(text)});
 }
 
 // dayOf gives the day in Paris of an instant as AAAA-MM-JJ, or ''.
