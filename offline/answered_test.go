@@ -25,7 +25,7 @@ func granted(t *testing.T, text string, q offline.Query, reason offline.Reason) 
 	if care == 0 {
 		care = rights.DateAt(q.Now)
 	}
-	a := &accord.Accord{Number: "A7QF-XM3T-9ABD", Insurer: u.IssuerUnsafe().Key(), Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", FINESS: "290000017",
+	a := &accord.Accord{Number: "A7QF-XM3T-9ABD", Request: "q83vEjRWeJCrze8SNFZ4kA", Insurer: u.IssuerUnsafe().Key(), Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", FINESS: "290000017",
 		Care: care, Person: q.Person, At: q.Now, Until: q.Now.Add(10 * time.Minute)}
 	n := accord.Answer{Domain: q.Domain, Status: string(offline.StatusOf(reason)), Reason: string(reason), People: []accord.PersonValue{{Number: 1}, {Number: 2}}}
 	if n.Status == "valid" || n.Status == "reserve" {

@@ -28,6 +28,7 @@ const (
 // Accord is the answer to one online check.
 type Accord struct {
 	Number    Number
+	Request   string // id of the signed request that it answers: assertion.CheckID
 	Insurer   string // key of the card's insurer
 	Place     card.Place
 	KID       string      // card key

@@ -36,6 +36,7 @@ func newSigner(t testing.TB, kind signing.Kind) *signing.Signer {
 const (
 	cardKID    = "oO-mvFL6EYo"
 	counterKID = "Hq_X4t8xqW0"
+	requestID  = "q83vEjRWeJCrze8SNFZ4kA"
 )
 
 var noon = time.Date(2027, 3, 1, 11, 0, 0, 0, time.UTC)
@@ -46,7 +47,7 @@ func value(t testing.TB, s string) rights.Guarantee { return must(rights.ParseGu
 func full(t testing.TB) *Accord {
 	t.Helper()
 	day := must(rights.ParseDate("2027-03-01"))(t)
-	return &Accord{Number: "A7QF-XM3T-9ABD", Insurer: "775670482", Place: card.Place{List: 3, Index: 583021}, KID: cardKID, Counter: counterKID,
+	return &Accord{Number: "A7QF-XM3T-9ABD", Request: requestID, Insurer: "775670482", Place: card.Place{List: 3, Index: 583021}, KID: cardKID, Counter: counterKID,
 		FINESS: "750000002", Care: day, Person: 0, At: noon, Until: noon.Add(12 * time.Hour), Changed: true,
 		Answers: []Answer{
 			{Domain: "PHAR", Status: "valid", Reason: "BEFORE_REVOCATION", Since: day + 1, PayUntil: noon.Add(30 * 24 * time.Hour), PayEuros: 150,
@@ -58,7 +59,7 @@ func full(t testing.TB) *Accord {
 }
 
 // fullText is full, byte for byte.
-const fullText = `{"number":"A7QF-XM3T-9ABD","iss":"775670482","st":[3,583021],"kid":"oO-mvFL6EYo","counter":"Hq_X4t8xqW0",` +
+const fullText = `{"number":"A7QF-XM3T-9ABD","req":"q83vEjRWeJCrze8SNFZ4kA","iss":"775670482","st":[3,583021],"kid":"oO-mvFL6EYo","counter":"Hq_X4t8xqW0",` +
 	`"finess":"750000002","care":"2027-03-01","person":0,"at":1803898800,"until":1803942000,"changed":true,"answers":[` +
 	`{"domain":"PHAR","status":"valid","reason":"BEFORE_REVOCATION","since":"2027-03-02","people":[{"n":1,"covered":true,"value":"SP 100/100/15 (1)"},` +
 	`{"n":2,"covered":true,"value":"100%"}],"pay":{"until":1806490800,"euros":150}},` +
@@ -99,6 +100,13 @@ func TestAccordRefuses(t *testing.T) {
 		"no number":            func(a *Accord) { a.Number = "" },
 		"number of a receipt":  func(a *Accord) { a.Number = "A7QF-1042-M3TZ" },
 		"number in lower case": func(a *Accord) { a.Number = "a7qf-xm3t-9abd" },
+		"no request":           func(a *Accord) { a.Request = "" },
+		"request too short":    func(a *Accord) { a.Request = requestID[:21] },
+		"request too long":     func(a *Accord) { a.Request = requestID + "A" },
+		"request's spare bits": func(a *Accord) { a.Request = requestID[:21] + "B" },
+		"request with padding": func(a *Accord) { a.Request = requestID + "==" },
+		"request's alphabet":   func(a *Accord) { a.Request = "+" + requestID[1:] },
+		"request and line end": func(a *Accord) { a.Request = requestID[:10] + "\n" + requestID[10:] },
 		"no insurer":           func(a *Accord) { a.Insurer = "" },
 		"insurer with a quote": func(a *Accord) { a.Insurer = `7756704"2` },
 		"list 0":               func(a *Accord) { a.Place.List = 0 },
@@ -164,6 +172,12 @@ func TestDecodeRefuses(t *testing.T) {
 		"white space":        replace(`,"iss"`, `, "iss"`),
 		"line end":           fullText + "\n",
 		"twice":              fullText + fullText,
+		"no request":         replace(`"req":"`+requestID+`",`, ``),
+		"request null":       replace(`"req":"`+requestID+`"`, `"req":null`),
+		"request twice":      replace(`"req":"`+requestID+`",`, `"req":"`+requestID+`","req":"`+requestID+`",`),
+		"request short":      replace(requestID, requestID[:21]),
+		"request spelling":   replace(requestID, requestID[:21]+"B"),
+		"request after iss":  replace(`"req":"`+requestID+`","iss":"775670482"`, `"iss":"775670482","req":"`+requestID+`"`),
 		"member order":       replace(`"person":0,"at":1803898800`, `"at":1803898800,"person":0`),
 		"member case":        replace(`"iss"`, `"ISS"`),
 		"unknown member":     replace(`,"answers"`, `,"x":1,"answers"`),
@@ -303,13 +317,15 @@ func TestSettlement(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(fullText))
 	f.Add([]byte(strings.Replace(fullText, `"own":true,`, "", 1)))
+	f.Add([]byte(strings.Replace(fullText, requestID, requestID[:21]+"B", 1)))
+	f.Add([]byte(strings.Replace(fullText, `"req":"`+requestID+`",`, "", 1)))
 	f.Add(must(settlement().Payload())(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if a, err := Decode(b); err == nil {
 			if again := must(a.Payload())(t); string(again) != string(b) {
 				t.Errorf("read %q, written %q", b, again)
 			}
-			if view, err := FHIR(a, "x", "y"); err != nil || len(view) == 0 {
+			if view, err := FHIR(a, "x"); err != nil || len(view) == 0 {
 				t.Errorf("no FHIR view: %v", err)
 			}
 		}

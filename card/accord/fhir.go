@@ -96,10 +96,9 @@ type fhirResponse struct {
 	Error        []fhirError      `json:"error,omitempty"`
 }
 
-// FHIR is an accord as a CoverageEligibilityResponse of FHIR R4. jws is the sealed accord and request the id of the request it
-// answers. It holds nothing that the accord doesn't: people are numbers, the patient is a place on a card. The sealed accord is
+// FHIR is an accord as a CoverageEligibilityResponse of FHIR R4. jws is the sealed accord. It holds nothing that the accord doesn't: people are numbers, the patient is a place on a card. The sealed accord is
 // what counts; this view is not signed by itself.
-func FHIR(a *Accord, jws, request string) ([]byte, error) {
+func FHIR(a *Accord, jws string) ([]byte, error) {
 	if err := a.check(); err != nil {
 		return nil, err
 	}
@@ -118,7 +117,7 @@ func FHIR(a *Accord, jws, request string) ([]byte, error) {
 		ServicedDate: a.Care.String(),
 		Created:      a.At.UTC().Format(time.RFC3339),
 		Requestor:    fhirReference{"Organization", fhirIdentifier{systemFINESS, a.FINESS}},
-		Request:      fhirReference{"CoverageEligibilityRequest", fhirIdentifier{systemRequest, request}},
+		Request:      fhirReference{"CoverageEligibilityRequest", fhirIdentifier{systemRequest, a.Request}},
 		Outcome:      "complete",
 		Disposition:  a.Answers[0].Reason,
 		Insurer:      fhirReference{"Organization", fhirIdentifier{systemAMC, a.Insurer}},

@@ -41,7 +41,7 @@ func TestFHIR(t *testing.T) {
 	refused := full(t)
 	refused.Answers = refused.Answers[2:3]
 	for _, a := range []*Accord{a, alone, refused} {
-		view := must(FHIR(a, jws, "AAAAAAAAAAAAAAAAAAAAAA"))(t)
+		view := must(FHIR(a, jws))(t)
 		v := must(jsonschema.UnmarshalJSON(bytes.NewReader(view)))(t)
 		if err := schema.Validate(v); err != nil {
 			t.Errorf("%s: %v", view, err)
@@ -58,7 +58,7 @@ func TestFHIR(t *testing.T) {
 	}
 	// What a reader of FHIR is told is what the accord says.
 	var r fhirResponse
-	if err := json.Unmarshal(must(FHIR(a, jws, "id"))(t), &r); err != nil {
+	if err := json.Unmarshal(must(FHIR(a, jws))(t), &r); err != nil {
 		t.Fatal(err)
 	}
 	items := r.Insurance[0].Item
@@ -67,15 +67,15 @@ func TestFHIR(t *testing.T) {
 		t.Errorf("items %+v", items)
 	}
 	if !r.Insurance[0].Inforce || len(r.Error) != 1 || r.Error[0].Code.Coding[0].Code != "EXPIRED" || r.Extension[0].ValueString != jws ||
-		r.Patient.Identifier.Value != "775670482/3-583021" || r.Created != "2027-03-01T11:00:00Z" || r.ServicedDate != "2027-03-01" {
+		r.Patient.Identifier.Value != "775670482/3-583021" || r.Request.Identifier.Value != requestID || r.Created != "2027-03-01T11:00:00Z" || r.ServicedDate != "2027-03-01" {
 		t.Errorf("%+v", r)
 	}
-	if err := json.Unmarshal(must(FHIR(refused, jws, "id"))(t), &r); err != nil || r.Insurance[0].Inforce {
+	if err := json.Unmarshal(must(FHIR(refused, jws))(t), &r); err != nil || r.Insurance[0].Inforce {
 		t.Errorf("refused, and in force: %v", err)
 	}
 	broken := full(t)
 	broken.Answers[0].Reason = ""
-	if b, err := FHIR(broken, jws, "id"); err == nil || b != nil {
+	if b, err := FHIR(broken, jws); err == nil || b != nil {
 		t.Error("a faulty accord has a view")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sceau/card"
 	"sceau/rights"
 	"sceau/signing"
+	"sceau/signing/assertion"
 )
 
 // Payload is the one encoding of an accord. It refuses what Decode would refuse.
@@ -19,6 +20,8 @@ func (a *Accord) Payload() ([]byte, error) {
 	b := make([]byte, 0, 256+len(a.Answers)*160)
 	b = append(b, `{"number":"`...)
 	b = append(b, a.Number...)
+	b = append(b, `","req":"`...)
+	b = append(b, a.Request...)
 	b = append(b, `","iss":"`...)
 	b = append(b, a.Insurer...)
 	b = append(b, `","st":[`...)
@@ -103,6 +106,8 @@ func Decode(b []byte) (*Accord, error) {
 	a := new(Accord)
 	r.lit(`{"number":"`)
 	a.Number = Number(r.until('"'))
+	r.lit(`,"req":"`)
+	a.Request = r.until('"')
 	r.lit(`,"iss":"`)
 	a.Insurer = r.until('"')
 	r.lit(`,"st":[`)
@@ -205,6 +210,9 @@ func none(g rights.Guarantee) bool {
 func (a *Accord) check() error {
 	if a.Number.Check() != nil {
 		return malformed("number_form", "number outside its form")
+	}
+	if assertion.CheckID(a.Request) != nil {
+		return malformed("req_form", "request is no 16 bytes of base64url")
 	}
 	if amc, err := rights.ParseAMC(a.Insurer); err != nil || amc.Key() != a.Insurer {
 		return malformed("iss_form", "insurer is no key of a N° AMC")

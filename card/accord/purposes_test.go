@@ -70,7 +70,7 @@ func purposes(t *testing.T) []purpose {
 			return err
 		}},
 		{"accord", accord.Kind, func(s *signing.Signer) (string, error) {
-			return accord.Seal(s, &accord.Accord{Number: "A7QF-XM3T-9ABD", Insurer: "775670482", Place: card.Place{List: 1}, KID: kid, Counter: kid,
+			return accord.Seal(s, &accord.Accord{Number: "A7QF-XM3T-9ABD", Request: assertion.NewID([16]byte{1}), Insurer: "775670482", Place: card.Place{List: 1}, KID: kid, Counter: kid,
 				FINESS: "750000002", Care: day, At: noon, Until: noon.Add(time.Hour), Answers: []accord.Answer{
 					{Status: "refused", Reason: "REVOKED", People: []accord.PersonValue{{Number: 1}}}}})
 		}, func(k *signing.PublicKey, token string) error { _, err := accord.Open(k, token); return err }},

@@ -113,6 +113,13 @@ func writeAllVectors(t *testing.T) {
 	vector("accord-space", "accord", "malformed", "member_expected", "", seal(accords, strings.Replace(fullText, ",", ", ", 1)))
 	vector("accord-order", "accord", "malformed", "member_expected", "",
 		seal(accords, strings.Replace(fullText, `"person":0,"at":1803898800`, `"at":1803898800,"person":0`, 1)))
+	for name, req := range map[string]string{"missing": "", "short": `"req":"` + requestID[:21] + `",`, "spare-bits": `"req":"` + requestID[:21] + `B",`, "empty": `"req":"",`} {
+		code := "req_form"
+		if req == "" {
+			code = "member_expected"
+		}
+		vector("accord-req-"+name, "accord", "malformed", code, "", seal(accords, strings.Replace(fullText, `"req":"`+requestID+`",`, req, 1)))
+	}
 	vector("accord-covered-refused", "accord", "malformed", "covered_refused", "", seal(accords, strings.Replace(refusedPayload, "false}]}]}", "true}]}]}", 1)))
 	vector("accord-promise-refused", "accord", "malformed", "pay_refused", "",
 		seal(accords, strings.Replace(refusedPayload, "false}]}]}", `false}],"pay":{"until":1806490800,"euros":0}}]}`, 1)))

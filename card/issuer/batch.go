@@ -85,6 +85,9 @@ func (r *run) resume(ctx context.Context, report *IssueReport) error {
 				return err
 			}
 			for _, c := range intents {
+				if t := r.issuer.tenant; t != "" && c.Contract.Insurer != t {
+					stuck[c.Place] = true // another insurer's: neither theirs to finish nor for their part of the audit chain
+				}
 				if stuck[c.Place] {
 					continue
 				}

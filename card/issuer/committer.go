@@ -237,6 +237,10 @@ func (c *Committer) look(e *entry) ([]bool, error) {
 	return []bool{!taken}, err
 }
 
+// StopChecks takes no more checks (ErrStopped), and returns when the traces of those under way are stored, or when ctx ends. The
+// register must stay open until then.
+func (s *Issuer) StopChecks(ctx context.Context) error { return s.living().committer.Stop(ctx) }
+
 // Stop takes nothing new and returns when all that waited is stored, or when ctx ends.
 func (c *Committer) Stop(ctx context.Context) error {
 	c.mu.Lock()

@@ -94,6 +94,12 @@ func (s *Issuer) Counter(ctx context.Context, id string) (Counter, error) {
 	l := s.living()
 	now := s.now()
 	c, generation, ok := l.counter(id, now)
+	if !ok {
+		if err := s.look(ctx, l, now); err != nil {
+			return Counter{}, err
+		}
+		c, generation, ok = l.counter(id, now)
+	}
 	if ok {
 		return c, nil
 	}
@@ -117,6 +123,9 @@ func (s *Issuer) Counter(ctx context.Context, id string) (Counter, error) {
 
 // Counters returns at most limit counters whose id comes after the given one in byte order; "" begins.
 func (s *Issuer) Counters(ctx context.Context, after string, limit int) ([]Counter, error) {
+	if after != "" && !documentID(after) {
+		return nil, ErrUnknownDocument
+	}
 	var out []Counter
 	err := s.Store.View(ctx, func(tx register.Tx) error {
 		docs, err := tx.DocumentsAfter(counterKind, "*", after, limit)

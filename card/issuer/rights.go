@@ -151,7 +151,7 @@ func (s *Issuer) refuse(ctx context.Context, q CheckRequest, now time.Time, v of
 func (s *Issuer) answer(ctx context.Context, q CheckRequest, p *present, reading *offline.Reading) (*accord.Accord, error) {
 	c := reading.Card()
 	insurer, place, at := c.Issuer().Key(), c.Place(), p.now.Truncate(time.Second)
-	a := &accord.Accord{Insurer: insurer, Place: place, KID: c.KID(), Counter: q.Counter.ID, FINESS: q.Counter.FINESS,
+	a := &accord.Accord{Request: q.RequestID, Insurer: insurer, Place: place, KID: c.KID(), Counter: q.Counter.ID, FINESS: q.Counter.FINESS,
 		Care: q.Care, Person: q.Person, At: at, Until: reliedUpon(at), Answers: make([]accord.Answer, 0, len(q.Domains))}
 	h, err := s.holdingOf(ctx, place)
 	if err != nil && !errors.Is(err, register.ErrNotFound) {

@@ -53,7 +53,7 @@ func TestCheckAgreesWithTheCounter(t *testing.T) {
 	}
 	for i, r := range reports[0] {
 		a, b := *r.Accord, *reports[1][i].Accord
-		b.Number = a.Number
+		b.Number, b.Request = a.Number, a.Request
 		if fmt.Sprint(a) != fmt.Sprint(b) {
 			t.Errorf("as printed %+v\nas compared %+v", a, b)
 		}

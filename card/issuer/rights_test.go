@@ -96,7 +96,7 @@ func (s *shop) ask(text string, change ...func(*CheckRequest)) *CheckReport {
 	r := must(s.issuer.CheckRights(context.Background(), q))(s.t)
 	if r.JWS != "" {
 		again := must(accord.Open(s.key, r.JWS))(s.t)
-		if again.Number != r.Accord.Number || len(again.Answers) != len(r.Accord.Answers) {
+		if again.Number != r.Accord.Number || again.Request != q.RequestID || len(again.Answers) != len(r.Accord.Answers) {
 			s.t.Errorf("sealed %+v, said %+v", again, r.Accord)
 		}
 	}

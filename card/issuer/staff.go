@@ -62,8 +62,14 @@ var (
 
 // As is the issuer acting for staff: what it does stands in the audit chain under their name and their insurer's.
 func (s *Issuer) As(who Staff) *Issuer {
-	return &Issuer{Store: s.Store, Online: s.Online, Offline: s.Offline, Now: s.Now, Rand: s.Rand, Actor: who.Actor, Batch: s.Batch,
-		Codes: s.Codes, PublicURL: s.PublicURL, Limits: s.Limits, tenant: who.Insurer, fill: s.fill, live: s.living()}
+	return s.as(who.Actor, who.Insurer)
+}
+
+func (s *Issuer) as(actor, tenant string) *Issuer {
+	s.living() // before the copy, which shares it
+	other := *s
+	other.Actor, other.tenant = actor, tenant
+	return &other
 }
 
 // CheckRoles refuses roles that don't go together: the operator's are never an insurer's.
@@ -170,6 +176,14 @@ func eachDocument(tx register.Tx, kind, owner, after string, limit int, fn func(
 		}
 	}
 	return next, nil
+}
+
+// actRead is the act of the audit chain's entry about a read of a person.
+const actRead = "person.read"
+
+// JournalRead writes that a person was read, and returns when that is durable; see Journal.
+func (s *Issuer) JournalRead(ctx context.Context, detail any) error {
+	return s.Journal(ctx, actRead, detail)
 }
 
 // Journal writes an entry of the audit chain for something that changed nothing, such as a read of a person, and returns

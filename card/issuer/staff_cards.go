@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sceau/card"
 	"sceau/card/register"
@@ -163,6 +164,10 @@ func (s *Issuer) StaffIssue(ctx context.Context, who Staff, ids []string, perPer
 				}
 				out.Cards = append(out.Cards, f)
 			}
+		}
+		// The answer is also a list of cards that were there before: who asks for nothing new has read them.
+		if err := s.As(who).audit(tx, actRead, map[string]any{"contracts": slices.Compact(slices.Sorted(slices.Values(ids))), "what": "cards"}); err != nil {
+			return err
 		}
 		return callDone(tx, done, out)
 	})

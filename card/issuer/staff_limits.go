@@ -59,13 +59,13 @@ type spending struct {
 	Granted int `json:"granted,omitempty"` // by another person, above the limit
 }
 
-// spend counts n of an act against today's limit of a person, or says errOver and counts nothing. A negative n gives back.
+// spend counts n of an act against today's limit of a person, or says errOver and counts nothing.
 func (s *Issuer) spend(tx register.Tx, who Staff, act string, n int) error {
 	return s.count(tx, who.Insurer, who.Person, act, func(v *spending) error {
 		if n > 0 && v.Done+n > s.Limits.of(act)+v.Granted {
 			return errOver
 		}
-		v.Done = max(0, v.Done+n)
+		v.Done += n
 		return nil
 	})
 }

@@ -195,9 +195,7 @@ func (s *Issuer) Watch(ctx context.Context) error {
 }
 
 func (s *Issuer) watcher() *watcher {
-	other := *s
-	other.live, other.Actor = s.living(), "watch"
-	return &watcher{issuer: &other, counters: map[string]*activity{}}
+	return &watcher{issuer: s.as("watch", s.tenant), counters: map[string]*activity{}}
 }
 
 // round is one look.
@@ -318,14 +316,16 @@ func (w *watcher) suspend(ctx context.Context, a Alarm) error {
 // codes raises an alarm when somebody tries invitation codes.
 func (w *watcher) codes(ctx context.Context, now time.Time) error {
 	n := w.issuer.living().wrongCodes.Load()
-	fresh := n - w.wrong
-	w.wrong = n
-	if fresh <= maxWrongCodes {
-		return nil
+	if fresh := n - w.wrong; fresh > maxWrongCodes {
+		at := now.UTC().Truncate(time.Second)
+		err := w.issuer.raise(ctx, Alarm{ID: RuleCodes + "-" + at.Format("20060102T15"), Rule: RuleCodes, At: at, Count: int(fresh),
+			Limit: maxWrongCodes, Window: int(WatchEvery / time.Second)})
+		if err != nil {
+			return err // they are counted again in the next round
+		}
 	}
-	at := now.UTC().Truncate(time.Second)
-	return w.issuer.raise(ctx, Alarm{ID: RuleCodes + "-" + at.Format("20060102T15"), Rule: RuleCodes, At: at, Count: int(fresh),
-		Limit: maxWrongCodes, Window: int(WatchEvery / time.Second)})
+	w.wrong = n
+	return nil
 }
 
 // dropRequests forgets the ids of requests that nobody believes any more.

@@ -347,3 +347,23 @@ func TestWatchFailure(t *testing.T) {
 		t.Error("not suspended by the round after the failure")
 	}
 }
+
+// Codes that were tried while the register was away are an alarm once it is back.
+func TestWatchCodesAfterAFailure(t *testing.T) {
+	f := newFleet(t)
+	f.issuer.living().wrongCodes.Add(maxWrongCodes + 10)
+	f.watch.issuer.Store = &failingStore{Store: f.store, err: errors.New("disk full")}
+	if err := f.watch.codes(context.Background(), f.clock); err == nil {
+		t.Fatal("a register that can't be written is no error")
+	}
+	f.watch.issuer.Store = f.store
+	for range 2 { // told once
+		if err := f.watch.codes(context.Background(), f.clock); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := f.issuer.Alarms(context.Background(), "*", "", 10)
+	if err != nil || len(all) != 1 || all[0].Rule != RuleCodes || all[0].Count != maxWrongCodes+10 {
+		t.Errorf("%v %+v", err, all)
+	}
+}

@@ -41,7 +41,7 @@ type Config struct {
 	ACMEContact    string `toml:"acme_contact" comment:"e-mail address that the authority warns before a certificate ends; nothing for none"`
 
 	BehindProxy bool     `toml:"behind_proxy" comment:"take plain HTTP also from elsewhere than this computer, because a proxy does TLS; default false\nDanger: without such a proxy everything travels in clear"`
-	Proxies     []string `toml:"proxies" comment:"addresses or networks of proxies whose X-Forwarded-For is believed; default none\nDanger: whoever comes from there says which source they are"`
+	Proxies     []string `toml:"proxies" comment:"addresses or networks of proxies whose X-Forwarded-For is believed; needed with behind_proxy; default none\nDanger: whoever comes from there says which source they are"`
 
 	PublishEvery span `toml:"publish_every" comment:"how often lists are published, 1m to 24h; default 1h. An end of rights reaches counters with the next publication\nthat they fetch; online checks know it at once. 0s: never, sceau publish does it"`
 	ReadyAge     span `toml:"ready_age" comment:"age of the last publication above which /readyz says no; default 26h"`
@@ -232,12 +232,16 @@ func (c *Config) check() error {
 			bad("public_url", "must be https://HOST or https://HOST:PORT, without a path")
 		} else if strings.HasPrefix(c.PublicURL, "http://") && (tls || c.BehindProxy) {
 			bad("public_url", "must begin with https:// where TLS is done")
+		} else if strings.HasPrefix(c.PublicURL, "http://") && c.host() != "localhost" && !loopback(c.host()) {
+			bad("public_url", "must begin with https:// unless the service is for this computer alone")
 		}
 	} else if tls || c.BehindProxy {
 		bad("public_url", "must be set unless the service is for this computer alone")
 	}
-	if _, err := c.proxies(); err != nil {
+	if all, err := c.proxies(); err != nil {
 		bad("proxies", "must be addresses or networks such as 10.0.0.0/8")
+	} else if c.BehindProxy && len(all) == 0 {
+		bad("proxies", "must name the proxy with behind_proxy: else all who come through it are one source and share its bounds")
 	}
 	if d := time.Duration(c.PublishEvery); d != 0 && (d < time.Minute || d > 24*time.Hour) {
 		bad("publish_every", "must be 1m to 24h, or 0s")

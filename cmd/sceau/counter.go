@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 
@@ -24,7 +25,7 @@ then makes a key of its own. Whoever has the code first is the counter: hand it 
     $ sceau counter invite ./operator --finess 600100713 --profession pharmacie --networks SP --address https://droits.example.fr
     code: K7QF-XM3T-9ABC-D2EF
     for the scanner: TPE1…
-    for FINESS 600100713, until 2027-01-07 09:30 UTC; it is not shown again
+    for FINESS 600100713 at https://droits.example.fr, until 2027-01-07 09:30 UTC; it is not shown again
 
 --png FILE writes the code as a picture to print.`
 
@@ -112,7 +113,11 @@ func newCounterInvite(p *place) *cobra.Command {
 			if invited.Warning != "" {
 				fmt.Fprintln(c.ErrOrStderr(), invited.Warning)
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "for FINESS %s, until %s; it is not shown again\n", r.FINESS, until)
+			where := r.Address
+			if u, err := url.Parse(where); err == nil && loopback(u.Hostname()) {
+				where += " (this computer alone: --address or public_url tell others)"
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "for FINESS %s at %s, until %s; it is not shown again\n", r.FINESS, where, until)
 			return nil
 		},
 	}

@@ -36,6 +36,9 @@ SIGTERM and Ctrl-C stop it after the requests under way; SIGHUP reads the TLS ce
 // servedName is the folder with the last published files, for a start without the register.
 const servedName = "served"
 
+// stopChecks is how long traces that are being stored are waited for, beside stop_after: one transaction's patience.
+const stopChecks = 10 * time.Second
+
 // spoolName is the folder in which rosters wait, encrypted.
 const spoolName = "spool"
 
@@ -113,6 +116,9 @@ func (p *place) newService(ctx context.Context, dir string, config Config, c *co
 	}()
 	op.Offline = nil // what needs them is done by a person, with their medium attached
 	op.Actor = "service"
+	op.Report = func(err error) {
+		s.log.Error("work in the background failed and will be tried again", "error", err.Error())
+	}
 	if s.public, err = net.Listen("tcp", config.Listen); err != nil {
 		return nil, err
 	}
@@ -225,6 +231,12 @@ func (s *service) run(ctx context.Context) (err error) {
 	if e := front.Shutdown(patience); e != nil {
 		s.log.Warn("requests were still under way")
 		_ = front.Close() // what is left is cut
+	}
+	// A handler that was cut may still wait for its trace: the register is not closed under it.
+	tracing, enough := context.WithTimeout(context.WithoutCancel(ctx), stopChecks)
+	defer enough()
+	if e := s.op.StopChecks(tracing); e != nil {
+		s.log.Warn("traces of checks were still being stored")
 	}
 	if back != nil {
 		_ = back.Close()

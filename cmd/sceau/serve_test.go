@@ -206,6 +206,10 @@ func TestServeFinishes(t *testing.T) {
 		_, body := fetch(t, http.DefaultClient, "http://"+s.admin.Addr().String()+"/metrics")
 		return strings.Contains(body, "sceau_http_requests_open 1")
 	})
+	s.op.Report(errors.New("disk full")) // of the watch
+	if !strings.Contains(s.log.String(), "disk full") {
+		t.Error("what fails in the background is not said")
+	}
 	s.stop()
 	eventually(t, func() bool { return strings.Contains(s.log.String(), "stopping") })
 	fmt.Fprint(c, ":1234}")

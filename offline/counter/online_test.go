@@ -57,7 +57,7 @@ func (s *scene) online(t *testing.T) *line {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &accord.Accord{Number: "A7QF-XM3T-9ABD", Insurer: e.Insurer, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", Care: e.Care, Person: e.Person,
+		a := &accord.Accord{Number: "A7QF-XM3T-9ABD", Request: "q83vEjRWeJCrze8SNFZ4kA", Insurer: e.Insurer, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", Care: e.Care, Person: e.Person,
 			At: s.now, Until: s.now.Add(time.Hour), Changed: true, Answers: []accord.Answer{{Domain: e.Domain, Status: "valid", Reason: "OK",
 				People:   []accord.PersonValue{{Number: 1, Covered: true, Value: rights.Guarantee{Kind: rights.Rate, Rates: [3]int{80}}}, {Number: 2, Covered: true, Value: rights.Guarantee{Kind: rights.Rate, Rates: [3]int{80}}}},
 				PayUntil: s.now.Add(48 * time.Hour), PayEuros: 90}}}

@@ -137,7 +137,7 @@ func (v serves) Ask(_ context.Context, e counter.Enquiry) (*counter.Asked, error
 	for n := range u.PeekUnsafe().People {
 		answer.People = append(answer.People, accord.PersonValue{Number: n + 1, Covered: true, Value: value})
 	}
-	return &counter.Asked{Now: worldNow, Accord: &accord.Accord{Number: "A7QF-XM3T-9ABD", Insurer: e.Insurer, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", Care: e.Care,
+	return &counter.Asked{Now: worldNow, Accord: &accord.Accord{Number: "A7QF-XM3T-9ABD", Request: "q83vEjRWeJCrze8SNFZ4kA", Insurer: e.Insurer, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: "AAECAwQFBgc", Care: e.Care,
 		Person: e.Person, At: worldNow, Until: worldNow.Add(time.Hour), Answers: []accord.Answer{answer}, Changed: v.changed}}, nil
 }
 

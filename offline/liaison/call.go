@@ -20,6 +20,7 @@ import (
 
 // answer is a whole answer of status 200 or 201.
 type answer struct {
+	id   string // of the request that it came for
 	body []byte
 	now  time.Time // the counter's time, corrected by the service's, when it came
 }
@@ -62,7 +63,7 @@ func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "sceau-comptoir")
-	token, err := c.sign(req, r.body)
+	token, id, err := c.sign(req, r.body)
 	if err != nil {
 		return answer{}, &Failure{Code: CodeClock, Err: err} // a clock of another century
 	}
@@ -82,19 +83,21 @@ func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{body: body, now: c.corrected(resp)}, nil
+	return answer{id: id, body: body, now: c.corrected(resp)}, nil
 }
 
-// sign makes the token of a request.
-func (c *Client) sign(req *http.Request, body []byte) (string, error) {
+// sign makes the token of a request, under an id of its own.
+func (c *Client) sign(req *http.Request, body []byte) (token, id string, err error) {
 	var random [16]byte
 	rand.Read(random[:]) // never fails
 	path := req.URL.EscapedPath()
 	if req.URL.RawQuery != "" {
 		path += "?" + req.URL.RawQuery
 	}
-	return assertion.Sign(c.o.Signer, assertion.Request{Audience: origin(c.base), Method: req.Method, Path: path, Body: assertion.BodySum(body),
-		ID: assertion.NewID(random), At: c.now().UTC().Truncate(time.Second)})
+	id = assertion.NewID(random)
+	token, err = assertion.Sign(c.o.Signer, assertion.Request{Audience: origin(c.base), Method: req.Method, Path: path, Body: assertion.BodySum(body),
+		ID: id, At: c.now().UTC().Truncate(time.Second)})
+	return token, id, err
 }
 
 // away says why no answer came, and whose fault that is: a limit that passed is a timeout, a caller who left is neither.

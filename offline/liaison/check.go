@@ -131,29 +131,12 @@ func (c *Client) believe(e Enquiry, got answer) (*accord.Accord, error) {
 		a.Care != e.Care || a.Person != e.Person,
 		len(a.Answers) != 1 || a.Answers[0].Domain != e.Domain:
 		return nil, other
+	case a.Request != got.id:
+		return nil, &Failure{Code: CodeReplayed, Status: 200} // given for an earlier request, whatever the clock says
 	case got.now.Sub(a.At).Abs() > assertion.Lifetime, got.now.After(a.Until):
 		return nil, other // of another time
 	}
-	if !c.first(a.Number) {
-		return nil, &Failure{Code: CodeReplayed, Status: 200}
-	}
 	return a, nil
-}
-
-// first says whether an accord's number comes for the first time.
-func (c *Client) first(n accord.Number) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, again := c.seen[n]; again {
-		return false
-	}
-	if len(c.order) == remembered {
-		delete(c.seen, c.order[0])
-		c.order = append(c.order[:0], c.order[1:]...)
-	}
-	c.seen[n] = struct{}{}
-	c.order = append(c.order, n)
-	return true
 }
 
 // Kick asks for a probe now, if the breaker is open: the network just came back, or somebody pressed a button.

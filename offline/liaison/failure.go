@@ -31,8 +31,8 @@ const (
 	CodeClock       = "clock"
 	CodeSuspended   = "suspended"
 	CodeRevoked     = "revoked"
-	CodeCredential  = "credential" // the service does not know this counter
-	CodeReplayed    = "replayed"
+	CodeCredential  = "credential"      // the service does not know this counter
+	CodeReplayed    = "replayed"        // signed, and the answer to another request; or the service took this one before
 	CodeRefused     = "refused"         // the service would not answer this question
 	CodeSignature   = "signature"       // signed by no key that the followed repository names
 	CodeMismatch    = "answer_mismatch" // signed, and the answer to another question or of another time

@@ -4,10 +4,12 @@ package liaison
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"sceau/card"
 	"sceau/card/accord"
+	"sceau/offline"
 	"sceau/offline/receipt"
 )
 
@@ -113,4 +115,35 @@ func answers(t *accord.Settlement, b receipt.Batch) bool {
 		}
 	}
 	return true
+}
+
+// believed leaves out what a service may not say: that it honours or disputes a check of a card whose insurer its operator does
+// not speak for. The entry itself counts as sent.
+func (s *Sender) believed(ctx context.Context, t *accord.Settlement, b receipt.Batch) (*accord.Settlement, error) {
+	if t == nil {
+		return nil, nil
+	}
+	insurers := make(map[uint64]string, len(b.Entries))
+	for _, e := range b.Entries {
+		if r, err := receipt.Decode(e.Body); err == nil && r.Card != "" {
+			insurers[e.Seq], _, _ = strings.Cut(r.Card, "/")
+		}
+	}
+	out := *t
+	out.Entries = nil
+	spoken := map[string]bool{"": false} // openings, and cards that were not authentic, are nobody's
+	for _, e := range t.Entries {
+		insurer := insurers[e.Seq]
+		if _, asked := spoken[insurer]; !asked && e.Answer != accord.Noted && s.Speaks != nil {
+			speaks, err := s.Speaks(ctx, insurer)
+			if err != nil && !errors.Is(err, offline.ErrUnknownIssuer) {
+				return nil, &Failure{Code: CodeSignature, Err: err}
+			}
+			spoken[insurer] = speaks && err == nil
+		}
+		if e.Answer == accord.Noted || spoken[insurer] {
+			out.Entries = append(out.Entries, e)
+		}
+	}
+	return &out, nil
 }

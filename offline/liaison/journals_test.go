@@ -2,7 +2,7 @@
 package liaison_test
 
 import (
-	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sceau/card/accord"
+	"sceau/offline"
 	"sceau/offline/liaison"
 	"sceau/offline/receipt"
 	"sceau/signing/journal"
@@ -118,7 +119,7 @@ func TestEnrolAgain(t *testing.T) {
 
 const device = "00112233445566778899aabbccddeeff"
 
-// chainOf makes n entries of a chain.
+// chainOf makes n entries of a chain: checks of cards of one insurer, or of "two insurers" in turn; those of "other" part in the middle.
 func chainOf(t testing.TB, n int, salt string) []journal.Entry {
 	t.Helper()
 	head, err := journal.Start(device)
@@ -127,11 +128,20 @@ func chainOf(t testing.TB, n int, salt string) []journal.Entry {
 	}
 	var out []journal.Entry
 	for i := range n {
-		body := "entry " + hex.EncodeToString([]byte{byte(i >> 8), byte(i)})
-		if salt != "" && i > n/2 {
-			body += salt
+		amc := "775670482"
+		if salt == "two insurers" && i%2 == 1 {
+			amc = "302976568"
 		}
-		e, err := journal.Append(head, []byte(body), time.Date(2027, 1, 1, 0, 0, i, 0, time.UTC))
+		r := receipt.Receipt{Version: receipt.Version, Card: fmt.Sprintf("%s/3-%d", amc, i), KID: "AAECAwQFBgc", Care: care, Domain: "PHAR",
+			Status: offline.Refused, Reason: offline.Expired, List: 3, Revision: uint64(i), Published: time.Unix(1803888000, 0).UTC(), Age: 2 * time.Hour,
+			Policy: "0123456789abcdef", Mode: receipt.Offline}
+		if salt == "other" && i > n/2 {
+			r.Domain = "OPTI"
+		}
+		if err := r.Check(); err != nil {
+			t.Fatal(err)
+		}
+		e, err := journal.Append(head, r.Body(), time.Date(2027, 1, 1, 0, 0, i, 0, time.UTC))
 		if err != nil {
 			t.Fatal(err)
 		}

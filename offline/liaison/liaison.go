@@ -17,7 +17,6 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/timeout"
 
-	"sceau/card/accord"
 	"sceau/signing"
 	"sceau/signing/assertion"
 )
@@ -36,8 +35,6 @@ const (
 	LastProbe  = 4 * time.Minute
 	// MaxCorrection is how wrong the counter's clock may be and still be corrected by the service's.
 	MaxCorrection = 24 * time.Hour
-	// remembered accords: a number that comes twice is a replay.
-	remembered = 4096
 )
 
 // Options of a client. Address, Counter and Signer must be set.
@@ -67,8 +64,6 @@ type Client struct {
 	idle    chan struct{} // closed once there are none
 	opened  chan struct{} // one place: the breaker opened
 	changed chan struct{}
-	seen    map[accord.Number]struct{}
-	order   []accord.Number
 	contact time.Time // last answer of the service, by the counter's clock
 }
 
@@ -84,7 +79,7 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Client{o: o, base: base, kick: make(chan struct{}, 1), opened: make(chan struct{}, 1), seen: map[accord.Number]struct{}{}, since: o.Now()}
+	c := &Client{o: o, base: base, kick: make(chan struct{}, 1), opened: make(chan struct{}, 1), since: o.Now()}
 	transport := o.Transport
 	if transport == nil {
 		if transport, err = newTransport(o.CA); err != nil {

@@ -73,11 +73,14 @@ type Sender struct {
 	Remote  Remote
 	Backlog Backlog
 	Service func(ctx context.Context) (*card.Service, error) // whose settlement keys are believed
-	Up      func() bool                                      // the service answers, as far as is known; nil: yes
-	Changed func() <-chan struct{}                           // closed once Up may be another; nil: never
-	Idle    func(ctx context.Context) error                  // returns once no check is under way; nil: at once
-	Now     func() time.Time                                 // for what is shown; nil is time.Now
-	Jitter  func(limit time.Duration) time.Duration          // from 0 to limit, at random; nil draws it
+	// Speaks says whether the operator of this service speaks for an insurer. Of a card of any other nothing is believed but that it
+	// was noted: what an operator honours or disputes is its own word alone. nil: it speaks for none.
+	Speaks  func(ctx context.Context, insurer string) (bool, error)
+	Up      func() bool                             // the service answers, as far as is known; nil: yes
+	Changed func() <-chan struct{}                  // closed once Up may be another; nil: never
+	Idle    func(ctx context.Context) error         // returns once no check is under way; nil: at once
+	Now     func() time.Time                        // for what is shown; nil is time.Now
+	Jitter  func(limit time.Duration) time.Duration // from 0 to limit, at random; nil draws it
 
 	setup sync.Once
 	kick  chan struct{}
@@ -336,14 +339,19 @@ func (s *Sender) chain(ctx context.Context, one Stretch, service *card.Service, 
 		if err != nil {
 			return err
 		}
+		settled, err := s.believed(ctx, got.Settlement, b)
+		if err != nil {
+			return err
+		}
 		from = b.Entries[len(b.Entries)-1].Seq + 1
-		if err := s.Backlog.Acknowledge(ctx, one.Device, from, got.Settlement); err != nil {
+		if err := s.Backlog.Acknowledge(ctx, one.Device, from, settled); err != nil {
 			return err
 		}
 		for _, a := range got.Alarms {
 			s.alarm(sent, ShownAlarm{a, one.Device})
 		}
-		sent.count(got.Settlement)
+		sent.Entries += len(b.Entries)
+		sent.count(settled)
 		s.update(func(st *Sending) {
 			st.Sent += uint64(len(b.Entries))
 			st.Waiting = max(0, st.Waiting-len(b.Entries))
@@ -362,7 +370,6 @@ func (n *Sent) count(t *accord.Settlement) {
 	if t == nil {
 		return
 	}
-	n.Entries += len(t.Entries)
 	for _, e := range t.Entries {
 		switch e.Answer {
 		case accord.Honoured:

@@ -14,6 +14,7 @@ import (
 
 	"sceau/card"
 	"sceau/card/accord"
+	"sceau/offline"
 	"sceau/offline/liaison"
 	"sceau/offline/receipt"
 	"sceau/signing/journal"
@@ -76,7 +77,8 @@ func (b *book) waiting() int {
 
 func sender(s *service, c *liaison.Client, b liaison.Backlog) *liaison.Sender {
 	return &liaison.Sender{Remote: c, Backlog: b, Service: func(context.Context) (*card.Service, error) { return s.json, nil }, Changed: c.Changed, Idle: c.Idle,
-		Up: func() bool { return c.State().Breaker == "closed" }, Now: date}
+		Speaks: func(_ context.Context, insurer string) (bool, error) { return insurer == "775670482", nil },
+		Up:     func() bool { return c.State().Breaker == "closed" }, Now: date}
 }
 
 // F32: thirty days without the service and 20,000 checks, then it is back: everything is there once, in its time.
@@ -254,6 +256,57 @@ func TestPutBack(t *testing.T) {
 	b.entries = append(b.entries, chainOf(t, 101, "")[100])
 	if _, err := sender(s, c, b).Send(t.Context(), nil); err != nil || len(s.journal[device]) != 101 {
 		t.Errorf("%d entries, %v", len(s.journal[device]), err)
+	}
+}
+
+// What a service says of cards that its operator does not speak for, and of those of unknown operators, is only heard as "noted".
+func TestOtherOperatorsCards(t *testing.T) {
+	for name, c := range map[string]struct {
+		speaks           func(context.Context, string) (bool, error)
+		one, two, failed bool // answers kept for the first insurer, and the second; nothing acknowledged
+	}{
+		"for the one": {speaks: func(_ context.Context, insurer string) (bool, error) { return insurer == "775670482", nil }, one: true},
+		"for both":    {speaks: func(context.Context, string) (bool, error) { return true, nil }, one: true, two: true},
+		"the other is unknown": {speaks: func(_ context.Context, insurer string) (bool, error) {
+			if insurer == "775670482" {
+				return true, nil
+			}
+			return true, offline.ErrUnknownIssuer
+		}, one: true},
+		"for nobody":    {speaks: func(context.Context, string) (bool, error) { return false, nil }},
+		"nobody to ask": {},
+		"damaged lists": {speaks: func(context.Context, string) (bool, error) { return true, errCrash }, failed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			b := newBook(chainOf(t, 40, "two insurers"))
+			x := sender(s, s.client(t), b)
+			x.Speaks = c.speaks
+			sent, err := x.Send(t.Context(), nil)
+			if c.failed {
+				if liaison.CodeOf(err) != liaison.CodeSignature || b.waiting() != 40 || len(b.answers) != 0 {
+					t.Errorf("%v, %d wait, answers %v", err, b.waiting(), b.answers)
+				}
+				return
+			}
+			if err != nil || b.waiting() != 0 || sent.Entries != 40 || sent.Noted != 1 || sent.Honoured+sent.Disputed+sent.Noted != len(b.answers) {
+				t.Fatalf("%+v %v, %d wait", sent, err, b.waiting())
+			}
+			for seq := uint64(1); seq <= 40; seq++ {
+				want := accord.Honoured
+				switch kept := seq%2 == 1 && c.one || seq%2 == 0 && c.two; {
+				case seq == 1:
+					want = accord.Noted
+				case !kept:
+					want = ""
+				case seq%10 == 0:
+					want = accord.Disputed
+				}
+				if b.answers[seq] != want {
+					t.Errorf("entry %d: %q, want %q", seq, b.answers[seq], want)
+				}
+			}
+		})
 	}
 }
 

@@ -165,7 +165,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	switch {
 	case r.URL.Path == "/v1/checks":
-		s.check(w, body)
+		s.check(w, body, got.ID)
 	case r.URL.Path == "/v1/counter":
 		s.facts(w, 200)
 	case r.URL.Path == "/v1/enrolments":
@@ -212,7 +212,7 @@ func (s *service) enrol(w http.ResponseWriter, body []byte) {
 	s.facts(w, 201)
 }
 
-func (s *service) check(w http.ResponseWriter, body []byte) {
+func (s *service) check(w http.ResponseWriter, body []byte, id string) {
 	var q struct {
 		Card    string
 		Domains []string
@@ -225,7 +225,7 @@ func (s *service) check(w http.ResponseWriter, body []byte) {
 	}
 	s.serial++
 	e := enquiry(s)
-	a := &accord.Accord{Number: accord.NewNumber([7]byte{s.serial, 1, 2, 3, 4, 5, 6}), Insurer: e.Insurer, Place: e.Place, KID: e.KID, Counter: s.counter.KID(), FINESS: "290000017",
+	a := &accord.Accord{Number: accord.NewNumber([7]byte{s.serial, 1, 2, 3, 4, 5, 6}), Request: id, Insurer: e.Insurer, Place: e.Place, KID: e.KID, Counter: s.counter.KID(), FINESS: "290000017",
 		Care: q.Care, Person: q.Person, At: s.now().UTC().Truncate(time.Second)}
 	a.Until = a.At.Add(10 * time.Minute)
 	domain := ""

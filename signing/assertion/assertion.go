@@ -55,6 +55,15 @@ type Request struct {
 // NewID writes 16 random bytes as an ID.
 func NewID(random [idSize]byte) string { return base64.RawURLEncoding.EncodeToString(random[:]) }
 
+// CheckID refuses what NewID does not write.
+func CheckID(s string) error {
+	id, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(id) != idSize || NewID([idSize]byte(id)) != s {
+		return malformed("id_form", "id is no 16 bytes of base64url")
+	}
+	return nil
+}
+
 // BodySum is the Body of a request with these bytes.
 func BodySum(body []byte) [32]byte { return sha256.Sum256(body) }
 
@@ -183,11 +192,7 @@ func (r Request) check() error {
 	case r.At.Nanosecond() != 0 || r.At.Unix() < minTime || r.At.Unix() > maxTime:
 		return malformed("time_range", "time is no whole second of the years 2020 to 2099")
 	}
-	id, err := base64.RawURLEncoding.Strict().DecodeString(r.ID)
-	if err != nil || len(id) != idSize || NewID([idSize]byte(id)) != r.ID {
-		return malformed("id_form", "id is no 16 bytes of base64url")
-	}
-	return nil
+	return CheckID(r.ID)
 }
 
 // printable: what stands in the JSON of a request as it is. Paths are escaped, so nothing is lost.

@@ -157,6 +157,12 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, rt *route) {
 	out.Header()["Date"] = []string{s.now().UTC().Format(http.TimeFormat)} // counters set their clock by it
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	if err := s.admit(out, r, rt, v); err != nil {
+		if is, _ := explain(err); rt.policy.Page && is.code == errNobody.code && v.authorization == "" && s.o.Office.People != nil {
+			s.noted(v, err)
+			out.Header().Set("Cache-Control", "no-store")
+			http.Redirect(out, r, "/login", http.StatusSeeOther)
+			return
+		}
 		s.fail(out, v, err)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sceau/card/issuer"
@@ -56,6 +57,14 @@ func (s *Server) identify(r *http.Request, rt *route, v *visit, now time.Time) e
 		s.metrics.refused("credential")
 		return errBudget.wait(wait)
 	}
+	// After the budget: it costs a write transaction, and who is over theirs costs the others none.
+	if v.who.Kind == KindCounter && !rt.policy.Taken {
+		if err := s.once(r.Context(), v.who.ID, v.who.Request, now); err != nil {
+			is, _ := explain(err)
+			s.metrics.unbelieved(is.code)
+			return err
+		}
+	}
 	return nil
 }
 
@@ -67,7 +76,10 @@ func credentialMark(r *http.Request, source string) [32]byte {
 			credential = assertion.Scheme + " " + kid // each request has another signature
 		}
 	}
-	return sha256.Sum256([]byte(source + "\n" + credential + "\n" + r.Header.Get("Cookie")))
+	if credential == "" { // else nothing else is looked at, and other cookies must not make another mark
+		credential, _ = cookieOf(r, sessionCookie)
+	}
+	return sha256.Sum256([]byte(source + "\n" + credential))
 }
 
 func (s *Server) believe(r *http.Request, rt *route, v *visit, now time.Time) error {
@@ -133,7 +145,7 @@ func (s *Server) counter(r *http.Request, rt *route, v *visit, compact string, n
 	if err != nil {
 		return err
 	}
-	key, err := requestKey(c.JWK)
+	key, err := s.keys.of(c.JWK)
 	if err != nil {
 		return err
 	}
@@ -153,11 +165,6 @@ func (s *Server) counter(r *http.Request, rt *route, v *visit, compact string, n
 		v.who = who
 		return errRole
 	}
-	if !rt.policy.Taken {
-		if err := s.once(r.Context(), c.ID, got.ID, now); err != nil {
-			return err
-		}
-	}
 	v.who = who
 	return nil
 }
@@ -169,6 +176,36 @@ func requestKey(jwk []byte) (*signing.PublicKey, error) {
 		return nil, err
 	}
 	key.Kind = assertion.Kind
+	return key, nil
+}
+
+// requestKeys remembers the keys of counters that were read: the same bytes are the same key.
+type requestKeys struct {
+	mu  sync.RWMutex
+	all map[string]*signing.PublicKey
+}
+
+// maxRequestKeys bounds the memory, about 100 MiB; beyond it all are read anew.
+const maxRequestKeys = 100_000
+
+// of reads a key, of a counter that is enrolled.
+func (k *requestKeys) of(jwk []byte) (*signing.PublicKey, error) {
+	k.mu.RLock()
+	key := k.all[string(jwk)]
+	k.mu.RUnlock()
+	if key != nil {
+		return key, nil
+	}
+	key, err := requestKey(jwk)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all == nil || len(k.all) >= maxRequestKeys {
+		k.all = map[string]*signing.PublicKey{}
+	}
+	k.all[string(jwk)] = key
 	return key, nil
 }
 

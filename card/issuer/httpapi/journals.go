@@ -187,6 +187,7 @@ func init() {
 		fault{reconcile.ErrBatch, errBatch},
 		fault{reconcile.ErrUnsigned, refusing(http.StatusUnprocessableEntity, "unsigned", "no signed head of this counter's journal vouches for these entries")},
 		fault{reconcile.ErrForks, refusing(http.StatusUnprocessableEntity, "forks", "this journal has too many branches: the operator must look at it")},
+		fault{reconcile.ErrChains, refusing(http.StatusUnprocessableEntity, "chains", "this counter has too many journals: the operator must look at it")},
 		fault{reconcile.ErrUnknownChain, errAbsent},
 		fault{reconcile.ErrRequest, errReport})
 }

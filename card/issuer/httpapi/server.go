@@ -47,6 +47,7 @@ type Server struct {
 
 	public, guess, counters, staff, failures *budget
 	trusted                                  trusted
+	keys                                     requestKeys
 	sameOrigin                               *http.CrossOriginProtection
 
 	metrics *metrics

@@ -145,8 +145,6 @@ func init() {
 		{issuer.ErrNotRunning, refusing(http.StatusConflict, "over", "the job is over")},
 		{issuer.ErrRoles, refusing(http.StatusUnprocessableEntity, "roles", "these roles can't be given together, or not here")},
 		{issuer.ErrName, refusing(http.StatusUnprocessableEntity, "name", "a name has 1 to 64 plain characters")},
-		{issuer.ErrUnknownCounter, refusing(http.StatusNotFound, "unknown_counter", "there is no such counter")},
-		{issuer.ErrCounterFacts, refusing(http.StatusUnprocessableEntity, "counter_facts", "a fact about the counter is not of its form")},
 	}...)
 }
 
@@ -234,7 +232,7 @@ func momentText(t time.Time) string {
 
 // journal writes that a person was read, by the pseudonym alone.
 func (s *Server) journal(ctx context.Context, who Principal, detail map[string]any) error {
-	return s.o.Issuer.As(acting(who)).Journal(ctx, "person.read", detail)
+	return s.o.Issuer.As(acting(who)).JournalRead(ctx, detail)
 }
 
 func asTargets(err error) (*issuer.TargetsError, bool) {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -260,7 +261,15 @@ func (s *Server) startImport(who issuer.Staff, id string, file *spool, strict bo
 			defer func() { <-s.imports.turn }()
 		case <-ctx.Done(): // Run sees why, and ends at once
 		}
-		if err := job.Run(ctx, file.open, strict); err != nil {
+		err := func() (err error) {
+			defer func() { // of a roster's author: it must not end the service
+				if p := recover(); p != nil {
+					err = errors.Join(fmt.Errorf("panic of type %T in %v", p, frames()), job.Fail(ctx, "internal"))
+				}
+			}()
+			return job.Run(ctx, file.open, strict)
+		}()
+		if err != nil {
 			s.log.LogAttrs(context.Background(), slog.LevelError, "import", slog.String("job", id), slog.String("fault", err.Error()))
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"sceau/card/issuer"
+	"sceau/rights"
 )
 
 // OIDCConfig says whose word is taken, and for what. Whoever the mapping doesn't name has no access: one unknown role, and the
@@ -50,6 +51,7 @@ type OIDC struct {
 
 	mu       sync.Mutex
 	provider *oidc.Provider
+	away     time.Time // when it was last looked for in vain, by the kernel's clock
 }
 
 // Reasons why a login fails, for the log.
@@ -93,6 +95,12 @@ func NewOIDC(c OIDCConfig) (*OIDC, error) {
 	}
 	if len(c.Insurers) == 0 || len(c.Roles) == 0 {
 		return bad("insurers and roles must map something: nobody would have access")
+	}
+	for _, to := range c.Insurers {
+		// "" is how the rest of the program says operator: a value that was left empty must not become one.
+		if amc, err := rights.ParseAMC(to); to != Operator && (err != nil || amc.Key() != to) {
+			return bad("an insurer maps to no key of an insurer, and not to " + Operator)
+		}
 	}
 	for _, to := range c.Roles {
 		if len(to) == 0 {
@@ -150,14 +158,19 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // reach reads the provider's own document, once it answers.
 func (o *OIDC) reach() (*oidc.Provider, error) {
+	came := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.provider != nil {
 		return o.provider, nil
 	}
+	if o.away.After(came) { // who waited for an attempt that failed makes no other: a queue of them would never end
+		return nil, errProvider
+	}
 	// Its keys are fetched later through the same client, so no request's context may go in.
 	p, err := oidc.NewProvider(oidc.ClientContext(context.Background(), o.client), o.c.Issuer)
 	if err != nil {
+		o.away = time.Now()
 		return nil, fmt.Errorf("%w: %w", errProvider, err)
 	}
 	o.provider = p

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -45,11 +46,49 @@ type auditOutput struct {
 	}
 }
 
+// publishedEnough is how soon after a publication the next one, of nothing new, is not worth every counter's download.
+const publishedEnough = time.Minute
+
+// justPublished says whether the last publication is young and nothing waits for the next.
+func (s *Server) justPublished(ctx context.Context) (last register.Publication, done bool, err error) {
+	err = s.o.Issuer.Store.View(ctx, func(tx register.Tx) error {
+		if last, err = tx.LastPublication(); err != nil {
+			return err
+		}
+		if age := s.now().Sub(last.At); age < 0 || age >= publishedEnough {
+			return nil
+		}
+		lists, err := tx.Lists()
+		if err != nil {
+			return err
+		}
+		for _, l := range lists {
+			if pending, err := tx.PendingEvents(l.Number); err != nil || len(pending) > 0 {
+				return err
+			}
+		}
+		done = true
+		return nil
+	})
+	if errors.Is(err, register.ErrNotFound) {
+		return register.Publication{}, false, nil
+	}
+	if err != nil {
+		return register.Publication{}, false, err
+	}
+	return last, done, nil
+}
+
 func (s *Server) publicationRoutes() {
 	add(s, huma.Operation{OperationID: "publish", Method: http.MethodPost, Path: "/v1/publications", Summary: "Publish what is pending", DefaultStatus: http.StatusCreated,
-		Description: "Publishes for every insurer of the operator."},
+		Description: "Publishes for every insurer of the operator. Within a minute of the last publication, and with nothing pending, it answers with that one."},
 		staffPolicy(0, RolePublish), func(ctx context.Context, who Principal, in *Keyed) (*publicationOutput, error) {
 			out, err := once[Publication](ctx, s, who, in.Key, "", func(ctx context.Context, w issuer.Staff, t *issuer.Ticket) error {
+				if last, done, err := s.justPublished(ctx); err != nil {
+					return err
+				} else if done {
+					return s.o.Issuer.Store.Update(ctx, func(tx register.Tx) error { return t.Done(tx, Publication{last.Version, momentText(last.At)}) })
+				}
 				report, err := s.o.Issuer.As(w).Publish(ctx, s.now())
 				if err != nil {
 					return err

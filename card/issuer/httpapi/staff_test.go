@@ -214,6 +214,9 @@ func TestStatusChangesAndApprovals(t *testing.T) {
 	if got := o.want(201, k, "POST", "/v1/publications", ""); got["version"] != 2.0 {
 		t.Error(got)
 	}
+	if got := o.want(201, k, "POST", "/v1/publications", ""); got["version"] != 2.0 {
+		t.Error("nothing is pending, and another version was published:", got)
+	}
 	if got := o.want(200, second, "GET", "/v1/publications/last", ""); got["version"] != 2.0 {
 		t.Error(got)
 	}

@@ -36,8 +36,10 @@ func (t *trusted) add(mark [32]byte, now time.Time) {
 				delete(t.at, old)
 			}
 		}
-		for old := range t.at { // all are in use: any one goes, it costs its owner nothing but this privilege
-			if len(t.at) < maxTrusted {
+		// All are in use: any go, it costs their owners nothing but this privilege. An eighth, so that not everyone who comes
+		// looks through all of them.
+		for old := range t.at {
+			if len(t.at) <= maxTrusted-maxTrusted/8 {
 				break
 			}
 			delete(t.at, old)

@@ -235,7 +235,7 @@ func keys(tx register.Documents, who issuer.Counter, own []byte) ([]*signing.Pub
 	return out, nil
 }
 
-// maxChains bounds the chains of one counter whose keys are tried.
+// maxChains bounds the chains of one counter: a new one begins when a journal is damaged or a computer replaced.
 const maxChains = 64
 
 func headKey(jwk []byte) (*signing.PublicKey, error) {

@@ -69,7 +69,11 @@ func TestGoodFaithIsNeverDisputed(t *testing.T) {
 					q.Care = today + rights.Date(rapid.IntRange(-30, 2).Draw(rt, "care"))
 				}
 				// The entry may be written some time after the check.
-				r := receipt.Of(offline.Check(c.facts, withText(q, target)), receipt.Offline)
+				v := offline.Check(c.facts, withText(q, target))
+				if rapid.IntRange(0, 9).Draw(rt, "told") == 0 { // refused online since the list, and the service is silent
+					v = v.Recall(offline.Told{Accord: "A7QF-XM3T-9ABD", At: q.Now, Reason: offline.Revoked, Since: v.Care})
+				}
+				r := receipt.Of(v, receipt.Offline)
 				c.d.write(r.Body(), q.Now.Add(time.Duration(rapid.IntRange(0, 200_000).Draw(rt, "late"))*time.Millisecond))
 			}
 		}
@@ -130,6 +134,12 @@ func TestReasons(t *testing.T) {
 	}
 	phar := offline.Query{Domain: "PHAR"}
 	base := ask(w.cards[0], now, phar)
+	told := base
+	told.Receipt = receipt.Of(offline.Check(facts, withText(offline.Query{Domain: "PHAR", Now: now}, w.cards[0])).
+		Recall(offline.Told{Accord: "A7QF-XM3T-9ABD", At: now.Add(-time.Minute), Reason: offline.Revoked, Since: rights.DateAt(now)}), receipt.Offline)
+	if told.Reason != offline.Revoked || told.Detail != offline.DetailTold {
+		t.Fatalf("%+v", told)
+	}
 	mine := w.cards[0].Contract.Insurer
 	number := accord.Number("A7QF-XM3T-9ABD")
 	check := register.Check{Number: string(number), Counter: w.who.ID, At: now, Insurer: mine, Place: w.cards[0].Place, Care: rights.DateAt(now),
@@ -161,6 +171,12 @@ func TestReasons(t *testing.T) {
 	}{
 		{"as it was", "", func(*world) forged { return base }},
 		{"no promise", accord.ReasonNoPromise, func(*world) forged { return ask(w.cards[0], now, offline.Query{}) }},
+		{"told online before", accord.ReasonNoPromise, func(*world) forged { return told }},
+		{"told online before, and promised all the same", accord.ReasonOtherVerdict, func(*world) forged {
+			f := told
+			f.PayUntil, f.PayEuros = base.PayUntil, base.PayEuros
+			return f
+		}},
 		{"agreement to be asked for", accord.ReasonNoPromise, func(*world) forged { return ask(w.cards[0], now, offline.Query{Domain: "HOSP"}) }},
 		{"another operator", accord.ReasonOtherOperator, func(*world) forged { f := base; f.Card = "333/" + w.cards[0].Place.String(); return f }},
 		{"a card that was never issued", accord.ReasonUnknownCard, func(*world) forged { f := base; f.Card = mine + "/1-1"; return f }},

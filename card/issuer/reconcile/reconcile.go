@@ -23,6 +23,8 @@ var (
 	ErrUnsigned = errors.New("reconcile: nobody vouches for these entries")
 	// ErrForks says that the journal has more branches than any accident makes: people must look at it.
 	ErrForks = errors.New("reconcile: too many entries of one number")
+	// ErrChains says that the counter has as many journals as any that is honest ever begins: people must look at it.
+	ErrChains = errors.New("reconcile: too many journals of one counter")
 	// ErrUnknownChain says that the counter has no such chain.
 	ErrUnknownChain = errors.New("reconcile: the counter has no such chain")
 )

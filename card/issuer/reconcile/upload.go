@@ -52,7 +52,14 @@ func (r *Reconciler) Upload(ctx context.Context, who issuer.Counter, device stri
 	}
 	if errors.Is(err, ErrUnsigned) {
 		raised := r.Store.Update(ctx, func(tx register.Tx) error {
-			_, err := raise(tx, in.chain.ID, Alarm{Code: AlarmSignature, Counter: who.ID, Device: device, At: arrived})
+			// Of a chain that is not here one alarm for each counter: a name costs its sender nothing.
+			id := in.chain.ID
+			if _, _, err := readChain(tx, id); errors.Is(err, register.ErrNotFound) {
+				id = "of-" + who.ID
+			} else if err != nil {
+				return err
+			}
+			_, err := raise(tx, id, Alarm{Code: AlarmSignature, Counter: who.ID, Device: device, At: arrived})
 			return err
 		})
 		return nil, errors.Join(err, raised)
@@ -199,6 +206,15 @@ func (in *intake) store(tx register.Tx) error {
 		return errMoved
 	}
 	in.chain = chain
+	if d.Version == 0 {
+		others, err := tx.DocumentsAfter(chainKind, in.who.ID, "", maxChains)
+		if err != nil {
+			return err
+		}
+		if len(others) == maxChains {
+			return ErrChains
+		}
+	}
 	l := &linker{in: in, tx: tx, chain: chain}
 	for _, code := range news {
 		l.alarm(code, 0, 0)

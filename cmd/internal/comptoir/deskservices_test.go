@@ -3,10 +3,12 @@ package comptoir
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"sceau/card/accord"
+	"sceau/offline"
 	"sceau/offline/counter"
 	"sceau/offline/desk"
 	"sceau/offline/mirror"
@@ -78,6 +80,15 @@ func TestDeskServices(t *testing.T) {
 	o.mu.Lock()
 	o.disputed, o.down = 2, false
 	o.mu.Unlock()
+	for _, c := range []struct {
+		root, insurer string
+		want          bool
+		err           error
+	}{{s.services.open[0].Root, amc, true, nil}, {strings.Repeat("0", 64), amc, false, nil}, {s.services.open[0].Root, "302976568", false, offline.ErrUnknownIssuer}} {
+		if got, err := s.services.speaks(ctx, c.root, c.insurer); got != c.want || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+			t.Errorf("%s for %s: %v %v", c.root, c.insurer, got, err)
+		}
+	}
 	if _, err := s.services.open[0].sender.Send(ctx, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -153,6 +153,7 @@ func (s *services) newService(ctx context.Context, e mirror.Enrolment) *service 
 	client := v.client
 	v.sender = &liaison.Sender{Remote: client, Backlog: backlog{s.memory, e.Root}, Now: clock.Now, Changed: client.Changed, Idle: client.Idle,
 		Service: func(ctx context.Context) (*card.Service, error) { return s.published(ctx, e.Root) },
+		Speaks:  func(ctx context.Context, insurer string) (bool, error) { return s.speaks(ctx, e.Root, insurer) },
 		Up:      func() bool { return client.State().Breaker == "closed" }}
 	return v
 }
@@ -281,6 +282,21 @@ func (s *services) tell(ctx context.Context, v *service) {
 		case <-time.After(settled):
 		}
 	}
+}
+
+// speaks says whether a followed repository is the one that speaks for an insurer.
+func (s *services) speaks(ctx context.Context, root, insurer string) (bool, error) {
+	facts, release, err := s.lists.Facts(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	of, ok := facts.(counter.Operators)
+	if !ok {
+		return false, nil
+	}
+	fingerprint, err := of.Operator(insurer)
+	return err == nil && trust.SameFingerprint(fingerprint, root), err
 }
 
 // kick says that a check was written: one more waits to be sent.

@@ -173,7 +173,8 @@ func (o *operator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(401, map[string]string{"code": "credential"})
 		return
 	}
-	if _, err := assertion.Open(o.counter, token); err != nil {
+	signed, err := assertion.Open(o.counter, token)
+	if err != nil {
 		answer(401, map[string]string{"code": "signature"})
 		return
 	}
@@ -195,7 +196,7 @@ func (o *operator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		o.serial++
-		a := &accord.Accord{Number: accord.NewNumber([7]byte{o.serial, 9, 8, 7, 6, 5, 4}), Insurer: amc, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: kid, FINESS: "290000017", Care: q.Care, Person: q.Person,
+		a := &accord.Accord{Number: accord.NewNumber([7]byte{o.serial, 9, 8, 7, 6, 5, 4}), Request: signed.ID, Insurer: amc, Place: u.PlaceUnsafe(), KID: u.KID(), Counter: kid, FINESS: "290000017", Care: q.Care, Person: q.Person,
 			At: now, Until: now.Add(10 * time.Minute), Answers: []accord.Answer{{Domain: strings.Join(q.Domains, ""), Status: "valid", Reason: o.reason, People: []accord.PersonValue{{Number: 1, Covered: true}}}}}
 		if n := &a.Answers[0]; o.reason != "OK" {
 			n.Status, n.People[0].Covered, n.Since = "refused", false, q.Care-5
@@ -215,7 +216,10 @@ func (o *operator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s := &accord.Settlement{Device: b.Device, Counter: kid, At: now}
 		for _, e := range b.Entries {
 			x := accord.Settled{Seq: e.Seq, Hash: e.Hash(), Answer: accord.Honoured}
-			if e.Seq == o.disputed {
+			switch e.Seq {
+			case 1:
+				x.Answer, x.Reason = accord.Noted, accord.ReasonOpening
+			case o.disputed:
 				x.Answer, x.Reason = accord.Disputed, accord.ReasonEnded
 			}
 			s.Entries = append(s.Entries, x)
@@ -295,7 +299,7 @@ func TestEnrolledDay(t *testing.T) {
 	wants(t, "status", out, "service "+o.server.URL, "Pharmacie du Port", "secours", "6 vérifications à envoyer")
 	o.down, o.disputed = false, 4
 	out, code = run(t, "", "journal", "send", dir)
-	wants(t, "send", out, "6 entrées envoyées", "5 paiements confirmés", "1 contestée")
+	wants(t, "send", out, "6 entrées envoyées", "4 paiements confirmés", "1 contestée", "1 prise en note")
 	if code != 0 || o.entries != 6 {
 		t.Errorf("%d, %d entries", code, o.entries)
 	}
