@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"sceau/card"
 	"sceau/card/accord"
 	"sceau/card/register"
+	"sceau/rights"
 	"sceau/signing"
 	"sceau/signing/assertion"
 )
@@ -36,7 +39,7 @@ const MaxInviteHours = 14 * 24
 type Invited struct {
 	Invitation accord.Invitation
 	Until      time.Time
-	Warning    string // about the FINESS, in French; "" for none
+	Warning    string // about the FINESS or the networks, in French; "" for none
 }
 
 // EnrolRequest is a computer that holds a code.
@@ -71,6 +74,10 @@ func (s *Issuer) Invite(ctx context.Context, r InviteRequest) (*Invited, error) 
 	if err != nil {
 		return nil, err
 	}
+	if len(s.Professions) > 0 && !slices.Contains(s.Professions, r.Profession) {
+		return nil, fmt.Errorf("%w: profession: one of %s", ErrCounterFacts, strings.Join(s.Professions, ", "))
+	}
+	warning = strings.Join(slices.DeleteFunc([]string{warning, s.strangeNetworks(r.Networks)}, func(w string) bool { return w == "" }), " ; ")
 	if r.Hours == 0 {
 		r.Hours = 48
 	}
@@ -111,6 +118,24 @@ func (s *Issuer) Invite(ctx context.Context, r InviteRequest) (*Invited, error) 
 		return nil, err
 	}
 	return out, nil
+}
+
+// strangeNetworks warns of those that today's table of types de convention lacks; "" for none.
+func (s *Issuer) strangeNetworks(networks []string) string {
+	codes := s.Codes
+	if codes == nil {
+		codes = rights.DefaultCodes()
+	}
+	var strange []string
+	for _, n := range networks {
+		if _, ok := codes.Convention(n, rights.DateAt(s.now())); !ok {
+			strange = append(strange, n)
+		}
+	}
+	if len(strange) == 0 {
+		return ""
+	}
+	return "type de convention absent des tables : " + strings.Join(strange, ", ")
 }
 
 // Enrol uses up an invitation and enrolls the key. Of two at the same time one gets ErrInvitation. Wrong codes are counted

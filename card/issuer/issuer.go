@@ -46,6 +46,8 @@ type Issuer struct {
 	// Codes is published as codes.json by Init, and by Publish when it changed; nil means the program's own tables in Init
 	// and those already published in Publish.
 	Codes *rights.Codes
+	// Professions are the codes that a counter may be invited with; none for every code of the form.
+	Professions []string
 	// PublicURL is where the published directory can be fetched, with or without the last "/": it only goes into the Token Status Lists,
 	// whose standard wants a URI. Empty leaves a relative one.
 	PublicURL string

@@ -136,7 +136,7 @@ func readConfig(dir string) (Config, error) {
 		d := toml.NewDecoder(bytes.NewReader(b))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&c); err != nil {
-			return Config{}, tomlFault(name, err)
+			return Config{}, tomlFault(name, b, err)
 		}
 	}
 	if err := c.environment(os.LookupEnv); err != nil {
@@ -146,7 +146,7 @@ func readConfig(dir string) (Config, error) {
 }
 
 // tomlFault says where a file is wrong, by line and setting.
-func tomlFault(name string, err error) error {
+func tomlFault(name string, text []byte, err error) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) {
 		var all []error
@@ -159,12 +159,33 @@ func tomlFault(name string, err error) error {
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
 		line, _ := wrong.Position()
+		if key := spanAt(text, line); key != "" {
+			return fmt.Errorf("%s:%d: %s must be %s", name, line, key, spanForm)
+		}
 		if key := strings.Join(wrong.Key(), "."); key != "" {
 			return fmt.Errorf("%s:%d: %s has no value of its form", name, line, key)
 		}
 		return fmt.Errorf("%s:%d: not TOML, or not a value of the setting's form", name, line)
 	}
 	return fmt.Errorf("%s: not TOML", name)
+}
+
+// spanForm is how a duration is written.
+const spanForm = `a time with its unit, such as "30m" or "1h"`
+
+// spanAt names the duration that a line of a file sets, or "".
+func spanAt(text []byte, line int) string {
+	lines := strings.Split(string(text), "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	key, _, _ := strings.Cut(lines[line-1], "=")
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if f.Type == reflect.TypeFor[span]() && f.Tag.Get("toml") == strings.TrimSpace(key) {
+			return strings.TrimSpace(key)
+		}
+	}
+	return ""
 }
 
 // environment takes SCEAU_LISTEN and its like.
@@ -190,7 +211,9 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		case *float64:
 			*to, err = strconv.ParseFloat(text, 64)
 		case *span:
-			err = to.UnmarshalText([]byte(text))
+			if to.UnmarshalText([]byte(text)) != nil {
+				return fmt.Errorf("%s must be %s", name, spanForm)
+			}
 		case *[]string:
 			*to = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 		default:
@@ -207,6 +230,9 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 func (c *Config) check() error {
 	var all []error
 	bad := func(name, why string) { all = append(all, fmt.Errorf("%s: %s", name, why)) }
+	if c.Database != "" && !isPostgres(c.Database) {
+		bad("database", "must be postgres://USER@HOST/NAME, or nothing for a file")
+	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil || port == "" {
 		bad("listen", "must be ADDRESS:PORT")
@@ -226,6 +252,16 @@ func (c *Config) check() error {
 		bad("acme_directory", "must be the https:// address of a certificate authority's directory")
 	case !tls && !c.BehindProxy && !loopback(host):
 		bad("listen", "plain HTTP only on this computer's own address: set tls_certificate and tls_key, or acme, or behind_proxy")
+	}
+	if c.TLSCertificate != "" && c.TLSKey != "" {
+		if err := (&certificate{file: c.TLSCertificate, key: c.TLSKey}).read(); err != nil {
+			all = append(all, fmt.Errorf("tls_certificate, tls_key: %w", err))
+		}
+	}
+	if c.ACME && c.ACMERoots != "" {
+		if _, err := c.manager(""); err != nil {
+			all = append(all, fmt.Errorf("acme_roots: %w", err))
+		}
 	}
 	if c.PublicURL != "" {
 		if _, err := httpapi.Origin(c.PublicURL); err != nil {

@@ -6,8 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
+	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"sceau/card/register"
 	"sceau/card/register/sealed"
@@ -40,10 +44,71 @@ func openDatabase(ctx context.Context, dir string, create bool) (database, error
 		return sqlite.Create(path, sqlite.Options{})
 	case address == "":
 		return sqlite.Open(path, sqlite.Options{})
-	case !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://"):
+	case !isPostgres(address):
 		return nil, ui.WithHint(errors.New("the database of the register has no address that is known"), `database = "postgres://…" in %s, or none for a file`, filepath.Join(dir, configName))
 	}
 	return openPostgres(ctx, address, create)
+}
+
+// isPostgres says whether an address is of the one kind of server that is known. Its text is never told: it may hold a password.
+func isPostgres(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql")
+}
+
+// noOperator says what is missing where no register was found: an operator whose keys are there has one, elsewhere.
+func noOperator(dir string) error {
+	address, err := databaseAddress(dir)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(dir, onlineName))
+	switch {
+	case err == nil && address == "":
+		return ui.WithHint(ui.Usage("%s holds an operator's keys, but its register is elsewhere", dir), "name it: SCEAU_DATABASE=postgres://…, or database in %s", filepath.Join(dir, configName))
+	case err == nil:
+		return ui.WithHint(ui.Usage("%s holds an operator's keys, but its database holds no register", dir), "check the database setting: SCEAU_DATABASE, or database in %s", filepath.Join(dir, configName))
+	}
+	return ui.WithHint(ui.Usage("no operator in %s", dir), `sceau init %s --insurer N --name "…"`, dir)
+}
+
+// rememberDatabase writes the address that init was given by the environment to the operator's settings, unless they have one;
+// it says whether it did.
+func rememberDatabase(dir string) (bool, error) {
+	address := os.Getenv("SCEAU_DATABASE")
+	if address == "" {
+		return false, nil
+	}
+	name := filepath.Join(dir, configName)
+	before, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	var there map[string]any
+	if err := toml.Unmarshal(before, &there); err != nil {
+		return false, tomlFault(name, before, err)
+	}
+	if _, set := there["database"]; set {
+		return false, nil // a person's own line is not written over
+	}
+	line, err := toml.Marshal(struct {
+		Database string `toml:"database"`
+	}{address})
+	if err != nil {
+		return false, err
+	}
+	// Before what is there: below it may be tables.
+	return true, replaceFile(name, true, func(w io.Writer) error { _, err := w.Write(append(line, before...)); return err })
+}
+
+// hasPassword says whether an address must be kept from others.
+func hasPassword(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return true
+	}
+	_, has := u.User.Password()
+	return has || u.Query().Has("password")
 }
 
 // registerSecret is the name of the register's keys among the online keys. After a rotation they are there once more with a

@@ -92,7 +92,7 @@ func encryptRegister(ctx context.Context, c *cobra.Command, p *place, dir string
 	path := filepath.Join(dir, registerName)
 	plain, err := sqlite.Open(path, sqlite.Options{})
 	if errors.Is(err, os.ErrNotExist) {
-		return ui.WithHint(ui.Usage("no operator in %s", dir), `sceau init %s --insurer N --name "…"`, dir)
+		return noOperator(dir)
 	}
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ import (
 )
 
 const initLong = `Makes an operator: its register (SQLite, or PostgreSQL where sceau.toml or SCEAU_DATABASE says so) with every name
-encrypted, its keys (files encrypted with age) and its trust repository.
+encrypted, its keys (files encrypted with age) and its trust repository. An address of SCEAU_DATABASE is kept in DIR/sceau.toml.
 
     $ sceau init ./operator --insurer 775670482 --name "Mutuelle Exemple"
     operator made in ./operator for Mutuelle Exemple (775670482)
@@ -157,6 +157,9 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(dir, onlineName)); begun && errors.Is(err, os.ErrNotExist) {
+		return ui.WithHint(errors.New("the database holds an operator's register already, of another folder"), "name an empty database in SCEAU_DATABASE or %s", filepath.Join(dir, configName))
+	}
 	if begun {
 		return ui.WithHint(fmt.Errorf("%s holds an operator already", dir), "sceau insurer add %s adds an insurer to it", dir)
 	}
@@ -170,6 +173,10 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 		}
 	}
 	if err := newRegister(c.Context(), dir, !there, key.passphrase); err != nil {
+		return err
+	}
+	remembered, err := rememberDatabase(dir)
+	if err != nil {
 		return err
 	}
 	op, err := p.open(dir)
@@ -187,6 +194,13 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 	fmt.Fprintf(out, "keep %s elsewhere: it holds the root (%d of %d), targets and insurers' keys\n", p.offline(dir), f.rootThreshold, f.rootKeys)
 	if key.generated {
 		fmt.Fprintf(c.ErrOrStderr(), "no passphrase was given: one was made in %s; move it to where your other secrets are\n", filepath.Join(dir, generatedName))
+	}
+	if remembered {
+		said := ""
+		if hasPassword(os.Getenv("SCEAU_DATABASE")) {
+			said = ", with its password: let only the service read that file"
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "the address of the database was written to %s%s\n", filepath.Join(dir, configName), said)
 	}
 	for _, w := range report.Warnings {
 		fmt.Fprintln(c.ErrOrStderr(), w)

@@ -17,6 +17,7 @@ import (
 	"sceau/card/register/sealed"
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
+	"sceau/offline/counter"
 	"sceau/rights"
 	"sceau/signing/keystore"
 )
@@ -63,7 +64,7 @@ func (p *place) openContext(ctx context.Context, dir string) (*operator, error) 
 func (p *place) openWith(ctx context.Context, dir string, passphrase func() ([]byte, error)) (_ *operator, err error) {
 	rows, err := openDatabase(ctx, dir, false)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, ui.WithHint(ui.Usage("no operator in %s", dir), `sceau init %s --insurer N --name "…"`, dir)
+		return nil, noOperator(dir)
 	}
 	if err != nil {
 		return nil, err
@@ -85,10 +86,19 @@ func (p *place) openWith(ctx context.Context, dir string, passphrase func() ([]b
 	}
 	store := s.Powers()
 	return &operator{dir: dir, store: store, sealed: s, rows: rows, online: online, Issuer: &issuer.Issuer{
-		Store: store, Now: clock.Now, Actor: actor(), Codes: codes,
+		Store: store, Now: clock.Now, Actor: actor(), Codes: codes, Professions: professions(),
 		Online:  online,
 		Offline: &keys{dir: p.offline(dir), secret: secret},
 	}}, nil
+}
+
+// professions are the codes that counters know.
+func professions() []string {
+	var codes []string
+	for _, p := range counter.Professions() {
+		codes = append(codes, p.Code)
+	}
+	return codes
 }
 
 // readCodes reads the operator's own tables, else takes the built-in ones.
@@ -138,7 +148,7 @@ func (k *keys) open() (*keystore.Store, error) {
 		k.store, k.err = keystore.Open(k.dir, passphrase)
 		switch {
 		case errors.Is(k.err, keystore.ErrPassphrase):
-			k.err = ui.WithHint(fmt.Errorf("keys in %s: %w", k.dir, k.err), "check SCEAU_PASSPHRASE_FILE or --passphrase-file")
+			k.err = ui.WithHint(fmt.Errorf("keys in %s: %w", k.dir, k.err), "check --passphrase-file, SCEAU_PASSPHRASE_FILE or SCEAU_PASSPHRASE: the first that is set is taken")
 		case errors.Is(k.err, os.ErrNotExist):
 			k.err = ui.WithHint(fmt.Errorf("no keys in %s", k.dir), "attach the medium that holds them, or give --offline-keys")
 		}

@@ -82,7 +82,7 @@ func openPassphrase(dir, flag string) ([]byte, error) {
 		return p, err
 	}
 	if !atTerminal() {
-		return nil, ui.WithHint(errors.New("no passphrase for the keys"), "set SCEAU_PASSPHRASE_FILE, or give --passphrase-file")
+		return nil, ui.WithHint(errors.New("no passphrase for the keys"), "set SCEAU_PASSPHRASE_FILE or SCEAU_PASSPHRASE, or give --passphrase-file")
 	}
 	return ask("passphrase: ")
 }

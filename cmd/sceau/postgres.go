@@ -3,8 +3,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
 
 	"sceau/card/register/postgres"
 	"sceau/cmd/internal/ui"
@@ -13,10 +18,31 @@ import (
 // openPostgres opens the register in a database, or makes it in an empty one. A database that no register was made in is
 // os.ErrNotExist, as a file is that is not there.
 func openPostgres(ctx context.Context, address string, create bool) (database, error) {
+	open := postgres.Open
 	if create {
-		return givenBack(postgres.Create(ctx, address, postgres.Options{}))
+		open = postgres.Create
 	}
-	return givenBack(postgres.Open(ctx, address, postgres.Options{}))
+	rows, err := givenBack(open(ctx, address, postgres.Options{}))
+	switch {
+	case err == nil, errors.Is(err, os.ErrNotExist), errors.Is(err, postgres.ErrNotEmpty), errors.Is(err, context.Canceled):
+		return rows, err
+	}
+	return nil, ui.WithHint(fmt.Errorf("%s: %w", whereDatabase(address), err), "check the database setting: SCEAU_DATABASE, or database in %s", configName)
+}
+
+// whereDatabase names a database by what of its address is no secret: server, port and name.
+func whereDatabase(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "database"
+	}
+	q := u.Query()
+	host, name := cmp.Or(q.Get("host"), u.Host, "the default host"), cmp.Or(q.Get("dbname"), strings.TrimPrefix(u.Path, "/"), "of the user's name")
+	port := ""
+	if q.Get("host") != "" || u.Port() == "" && !strings.Contains(u.Host, ",") {
+		port = " port " + cmp.Or(q.Get("port"), u.Port(), "5432")
+	}
+	return "database " + name + " at " + host + port
 }
 
 // givenBack keeps a nil pointer from becoming a database.

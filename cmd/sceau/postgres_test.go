@@ -32,6 +32,19 @@ func TestPostgres(t *testing.T) {
 	if exists(filepath.Join(dir, registerName)) {
 		t.Error("a register file was made as well")
 	}
+	run(1, []string{"init", dir + "2", "--insurer", "775670482", "--name", "Mutuelle Exemple"}, "the database holds an operator")
+	if info, err := os.Stat(filepath.Join(dir, configName)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("settings: %v", err)
+	}
+	unset(t, "SCEAU_DATABASE")
+	run(0, []string{"cards", dir}) // the address was kept
+	if err := os.Rename(filepath.Join(dir, configName), filepath.Join(dir, "aside")); err != nil {
+		t.Fatal(err)
+	}
+	run(2, []string{"cards", dir}, "its register is elsewhere", "SCEAU_DATABASE")
+	t.Setenv("SCEAU_DATABASE", "postgres://sceau:"+pgserver.Password+"@127.0.0.1:1/droits")
+	run(1, []string{"cards", dir}, "database droits at 127.0.0.1:1", "check the database setting")
+	t.Setenv("SCEAU_DATABASE", dsn)
 	run(0, []string{"import", dir, file}, "30 new")
 	run(0, []string{"import", dir, file}, "0 new, 0 changed, 30 unchanged")
 	run(0, []string{"issue", dir, "--all", "--out", filepath.Join(t.TempDir(), "cards")}, "30 cards issued")

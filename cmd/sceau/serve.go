@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -119,11 +120,11 @@ func (p *place) newService(ctx context.Context, dir string, config Config, c *co
 	op.Report = func(err error) {
 		s.log.Error("work in the background failed and will be tried again", "error", err.Error())
 	}
-	if s.public, err = net.Listen("tcp", config.Listen); err != nil {
+	if s.public, err = listenOn("listen", config.Listen); err != nil {
 		return nil, err
 	}
 	if config.AdminListen != "off" {
-		if s.admin, err = net.Listen("tcp", config.AdminListen); err != nil {
+		if s.admin, err = listenOn("admin_listen", config.AdminListen); err != nil {
 			return nil, err
 		}
 	}
@@ -158,6 +159,16 @@ func (p *place) newService(ctx context.Context, dir string, config Config, c *co
 	}
 	s.publisher = newPublisher(op, time.Duration(config.PublishEvery), s.log, s.api.Registry())
 	return s, nil
+}
+
+// listenOn takes the port of a setting.
+func listenOn(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, ui.WithHint(fmt.Errorf("%s: %w", setting, err), "give another address or port: --%s, SCEAU_%s, or %s in %s",
+			strings.ReplaceAll(setting, "_", "-"), strings.ToUpper(setting), setting, configName)
+	}
+	return l, nil
 }
 
 func (s *service) close() error {

@@ -32,11 +32,11 @@ const statusLong = `%s.
 
 Care given before the day stays covered. Cards are named by number, by contract, or by a file with one "3-583021" or
 "AMC;ADHERENT" a line. Either all can be done or nothing is, and every faulty line is named. Doing the same again changes
-nothing. Counters know after the next "sceau publish".
+nothing. The service knows at once, lists after the next "sceau publish".
 
     $ sceau %[2]s ./operator --card 3-583021 --from 2027-03-01
     3-583021: %[3]s from 2027-03-01
-    1 change recorded; counters know after: sceau publish ./operator --to …`
+    1 change recorded; the service knows at once; lists know after: sceau publish ./operator --to …`
 
 func newStatusChange(p *place, v verb) *cobra.Command {
 	var cards, contracts []string
@@ -154,9 +154,9 @@ func (v verb) report(w io.Writer, dir string, r *issuer.StatusReport, asJSON boo
 		}
 	}
 	if n := r.Recorded(); n == 1 {
-		fmt.Fprintf(w, "1 change recorded; counters know after: sceau publish %s --to …\n", dir)
+		fmt.Fprintf(w, "1 change recorded; the service knows at once; lists know after: sceau publish %s --to …\n", dir)
 	} else {
-		fmt.Fprintf(w, "%d changes recorded; counters know after: sceau publish %s --to …\n", n, dir)
+		fmt.Fprintf(w, "%d changes recorded; the service knows at once; lists know after: sceau publish %s --to …\n", n, dir)
 	}
 	return nil
 }

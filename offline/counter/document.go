@@ -47,7 +47,7 @@ type Document struct {
 	Receipt    string         `json:"receipt,omitempty"`
 	Recorded   bool           `json:"recorded"` // false: nothing was written, and the answer is no proof
 	Unrecorded string         `json:"unrecorded,omitempty"`
-	Invoice    string         `json:"invoice_number,omitempty"` // what goes on the invoice: the accord's number online, the receipt's offline
+	Invoice    string         `json:"invoice_number,omitempty"` // what goes on the invoice: the accord's number online, the receipt's offline; "" when refused or unknown, which nobody invoices on
 	Checked    string         `json:"checked"`                  // RFC 3339
 }
 
@@ -131,6 +131,9 @@ func (a Answer) Document(lang offline.Language) Document {
 	if o := a.Online; o != nil {
 		d.Accord = &AccordPart{string(o.Number), stamp(o.At), stamp(o.Until), o.Changed}
 		d.Invoice = string(o.Number)
+	}
+	if a.Status != offline.Valid && a.Status != offline.Reserve {
+		d.Invoice = ""
 	}
 	if t := a.Told; t != nil {
 		d.Told = &ToldPart{stamp(t.At), string(t.Accord)}

@@ -92,6 +92,21 @@ func TestOnlineFirst(t *testing.T) {
 	}
 }
 
+// Nobody invoices on a refusal: its answer has a number, and the invoice none.
+func TestNoInvoiceOnRefusal(t *testing.T) {
+	s := newScene(t)
+	l := s.online(t)
+	given := l.answer
+	l.answer = func(e counter.Enquiry) (*counter.Asked, error) {
+		got, err := given(e)
+		got.Accord.Answers[0] = accord.Answer{Domain: e.Domain, Status: "refused", Reason: "REVOKED", Since: e.Care, People: []accord.PersonValue{{Number: 1}, {Number: 2}}}
+		return got, err
+	}
+	if d := s.ask(s.code, pharmacy).Document(offline.French); d.Status != offline.Refused || d.Mode != "online" || d.Accord == nil || d.Accord.Number == "" || d.Invoice != "" || d.Receipt == "" {
+		t.Errorf("%+v", d)
+	}
+}
+
 // Whatever keeps the service from being believed: the list answers, says so, and its receipt goes on the invoice.
 func TestOfflineSaysWhy(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -159,7 +159,7 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request, v *visit) error {
 		_, t := s.explain(outer{got.Lists}, v.lang)
 		out.Lists = &t
 	}
-	saved, err := s.wishes.change(r.Context(), func(old counter.Settings) (counter.Settings, error) { return registered(old, p), nil })
+	saved, err := s.wishes.change(r.Context(), func(old counter.Settings) (counter.Settings, error) { return Registered(old, p), nil })
 	if err != nil {
 		s.log.Warn("registered facts not kept as settings")
 	} else if s.o.SettingsChanged != nil {
@@ -169,8 +169,8 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return writeJSON(w, http.StatusOK, out)
 }
 
-// registered fills in what a counter has not said of itself. What it has said stays: it prints what its people chose.
-func registered(s counter.Settings, p Proposal) counter.Settings {
+// Registered fills in what a counter has not said of itself. What it has said stays: it prints what its people chose.
+func Registered(s counter.Settings, p Proposal) counter.Settings {
 	try := func(change func(*counter.Settings)) {
 		next := s
 		if change(&next); next.Check() == nil {

@@ -43,7 +43,7 @@ type recordRow struct {
 	PayUntil  time.Time      `json:"pay_until,omitzero"`
 	PayEuros  int            `json:"pay_euros,omitempty"`
 	Accord    string         `json:"accord,omitempty"`  // number of the service's answer that the check relied on
-	Invoice   string         `json:"invoice_number"`    // what goes on the invoice: the accord's number, else the receipt's
+	Invoice   string         `json:"invoice_number"`    // what goes on the invoice: the accord's number, else the receipt's; "" when refused or unknown
 	Answer    string         `json:"answer,omitempty"`  // of the insurer: honoured, disputed, noted; "" while it waits
 	Answered  time.Time      `json:"answered,omitzero"` // when
 	Dispute   *Dispute       `json:"dispute,omitempty"`
@@ -54,6 +54,9 @@ func rowOf(r receipt.Record, lang offline.Language) recordRow {
 	invoice := string(r.Number)
 	if c.Accord != "" {
 		invoice = string(c.Accord)
+	}
+	if c.Status != offline.Valid && c.Status != offline.Reserve {
+		invoice = ""
 	}
 	answered := r.Settled.At
 	if !answered.IsZero() {

@@ -79,6 +79,7 @@ func testEveryErrorIsNotVerified(t *testing.T, browser *tab) {
 		"another's number":     with(object{"invoice_number": "A7QF-XM3T-9ABD"}),
 		"accord half":          with(object{"mode": "online", "accord": object{"number": "A7QF-XM3T-9ABD"}, "invoice_number": "A7QF-XM3T-9ABD"}),
 		"accord and receipt":   with(object{"mode": "online", "accord": object{"number": "A7QF-XM3T-9ABD", "at": "", "until": ""}}),
+		"invoice, refused":     with(object{"status": "refused"}),
 		"a third mode":         with(object{"mode": "perhaps"}),
 		"routing half":         with(object{"routing": object{"amc": "1"}}),
 	}

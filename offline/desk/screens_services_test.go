@@ -140,12 +140,21 @@ func testNumberForTheInvoice(t *testing.T, browser *tab) {
 	unwritten := maps.Clone(full)
 	delete(unwritten, "receipt")
 	unwritten["recorded"], unwritten["unrecorded"] = false, "non enregistrée\u00a0: le disque est plein"
+	refused, unsure := maps.Clone(full), maps.Clone(full)
+	refused["status"] = "refused"
+	delete(refused, "invoice_number")
+	unsure["status"] = "reserve"
+	for _, d := range []object{refused, unsure} {
+		delete(d, "payment")
+	}
 	for _, one := range []struct {
 		name, label, number string
 		d                   object
 		says, not           []string
 	}{
 		{"online", "N° d’accord", "A7QF-XM3T-9ABD", full, []string{"Garanties modifiées depuis l’impression", "SP 90%", "Accord de l’organisme", "400", "K7QF-1042-M3TZ", "réponse valable jusqu’au 17/03/2026 à 10:30"}, []string{"liste n°"}},
+		{"refused", "N° de la réponse", "A7QF-XM3T-9ABD", refused, []string{"K7QF-1042-M3TZ"}, []string{"N° d’accord"}},
+		{"reserve without a promise", "N° de la réponse", "A7QF-XM3T-9ABD", unsure, []string{"K7QF-1042-M3TZ"}, []string{"N° d’accord"}},
 		{"online, not written", "N° d’accord", "A7QF-XM3T-9ABD", unwritten, []string{"Accord de l’organisme", "le disque est plein"}, []string{"K7QF"}},
 		{"offline", "N° de preuve", "K7QF-1042-M3TZ", online(offline.French, serves{code: "off"}), []string{"vérification en ligne coupée", "Payable jusqu’au"}, []string{"Garanties modifiées", "Accord de l’organisme"}},
 		{"never enrolled", "N° de preuve", "K7QF-1042-M3TZ", document(offline.French, offline.OK, nil), []string{"D’après la liste"}, []string{"n’a pas répondu"}},

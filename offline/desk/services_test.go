@@ -120,10 +120,10 @@ func TestEnrol(t *testing.T) {
 func TestRegisteredFillsGapsOnly(t *testing.T) {
 	own := counter.DefaultSettings()
 	own.Profession, own.FINESS, own.Name = "pharmacie", "290000017", "Mienne"
-	if got := registered(own, newOperator().p); got.Profession != own.Profession || got.FINESS != own.FINESS || got.Name != own.Name {
+	if got := Registered(own, newOperator().p); got.Profession != own.Profession || got.FINESS != own.FINESS || got.Name != own.Name {
 		t.Errorf("%+v", got)
 	}
-	bad := registered(counter.DefaultSettings(), Proposal{FINESS: "123", Profession: "alchimiste", Name: "a\x00b"})
+	bad := Registered(counter.DefaultSettings(), Proposal{FINESS: "123", Profession: "alchimiste", Name: "a\x00b"})
 	if bad.Profession != "" || bad.FINESS != "" || bad.Name != "" || bad.Check() != nil {
 		t.Errorf("%+v", bad)
 	}

@@ -180,7 +180,7 @@ const probeRetry = 2 * time.Second
 // probe asks for the counter's own facts. The breaker lets one through at a time.
 func (c *Client) probe(ctx context.Context) {
 	again := retrypolicy.NewBuilder[answer]().WithMaxRetries(1).WithDelay(probeRetry).WithJitterFactor(0.5).
-		HandleIf(func(_ answer, err error) bool { return isDown(err) && !opens(err) && ctx.Err() == nil }).ReturnLastFailure().Build()
+		HandleIf(func(_ answer, err error) bool { return isDown(err) && !isFinal(err) && ctx.Err() == nil }).ReturnLastFailure().Build()
 	_, err := failsafe.With[answer](c.breaker, again, timeout.New[answer](2*Limit)).WithContext(ctx).GetWithExecution(func(exec failsafe.Execution[answer]) (answer, error) {
 		ctx, cancel := context.WithTimeoutCause(exec.Context(), 2*Limit, errLimit)
 		defer cancel()

@@ -4,6 +4,7 @@ package liaison_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -250,6 +251,34 @@ func TestBreakerCounts(t *testing.T) {
 		stop()
 		synctest.Wait()
 	})
+}
+
+// A service that cannot be connected to opens it at once; a connection that is cut is one failure of several.
+func TestBreakerRefusedConnection(t *testing.T) {
+	s := newService(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	c := over(t, s, gone.URL, nil)
+	if _, _, err := c.Check(t.Context(), enquiry(s)); liaison.CodeOf(err) != liaison.CodeUnreachable {
+		t.Fatal(err)
+	}
+	if st := c.State(); st.Breaker != "open" || st.Code != liaison.CodeUnreachable {
+		t.Errorf("refused: %+v", st)
+	}
+	if _, _, err := c.Check(t.Context(), enquiry(s)); liaison.CodeOf(err) != liaison.CodeOpen {
+		t.Errorf("the next check: %v", err)
+	}
+	cut := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	cut.Config.ErrorLog = quiet
+	cut.Start()
+	defer cut.Close()
+	c = over(t, s, cut.URL, nil)
+	if _, _, err := c.Check(t.Context(), enquiry(s)); liaison.CodeOf(err) != liaison.CodeUnreachable {
+		t.Fatal(err)
+	}
+	if st := c.State(); st.Breaker != "closed" {
+		t.Errorf("cut once: %+v", st)
+	}
 }
 
 // Where nothing probes, no check does either, however long it is open: somebody stands at the counter.

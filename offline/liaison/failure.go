@@ -4,6 +4,7 @@ package liaison
 
 import (
 	"errors"
+	"net"
 )
 
 // Families of errors.
@@ -79,11 +80,23 @@ func isDown(err error) bool {
 	return false
 }
 
-// opens says whether one such failure opens the breaker alone: it cost the whole limit, or it will not pass by itself.
+// opens says whether one such failure opens the breaker alone: it cost the whole limit, it will not pass by itself, or there is
+// nobody to connect to. A connection that was cut may be that one's bad luck, and counts as one failure.
 func opens(err error) bool {
+	return isFinal(err) || CodeOf(err) == CodeUnreachable && noConnection(err)
+}
+
+// isFinal says whether asking once more within seconds is useless too.
+func isFinal(err error) bool {
 	switch CodeOf(err) {
 	case CodeTimeout, CodeBusy, CodeSuspended, CodeRevoked, CodeCredential:
 		return true
 	}
 	return false
+}
+
+// noConnection says whether not even a connection came about: refused, no way there, or no such name.
+func noConnection(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }

@@ -27,7 +27,8 @@ const (
 	Limit = 1500 * time.Millisecond
 	// CallLimit of everything else: a batch of a thousand entries on a slow line.
 	CallLimit = 60 * time.Second
-	// FailuresToOpen is how many quick failures in a row open the breaker. One that took the whole Limit opens it alone.
+	// FailuresToOpen is how many quick failures in a row open the breaker. One that took the whole Limit opens it alone, as
+	// does a service that cannot be connected to.
 	FailuresToOpen = 3
 	// FirstProbe and LastProbe are between what an open breaker waits before it asks again, at random: a fleet of 20,000 counters
 	// comes back over several minutes.

@@ -51,7 +51,8 @@ type phrases struct {
 	number, counter, at, care, domain, person, verdict, card, key, list, policy, pay, mode, device, imprint string
 	paris, none, alone, place, household, unauthentic, noList, noPay, noCeiling, offline, told, online      string
 	listWords, payWords, code                                                                               string
-	accord, settled, settledAt                                                                              string
+	accord, answer, smallAnswer, onInvoice, designates                                                      string // the last two: how the third paragraph begins with and without an invoice
+	settled, settledAt                                                                                      string
 	statuses                                                                                                map[offline.Status]string
 	answers                                                                                                 map[string]string
 	smallOnline                                                                                             string
@@ -70,10 +71,13 @@ var books = map[offline.Language]phrases{
 		offline: "hors ligne, d’après les listes signées de ce poste", told: "hors ligne, d’après une réponse en ligne plus récente que la liste", online: "en ligne, auprès de l’organisme",
 		listWords: "n° {list}, révision {revision}, publiée le {published} ; âge : {age}", payWords: "jusqu’au {until}, part complémentaire : {ceiling}",
 		code:   "code ",
-		accord: "Numéro d’accord", settled: "Réponse de l’organisme", settledAt: " le ",
+		accord: "Numéro d’accord", answer: "Numéro de la réponse", settled: "Réponse de l’organisme", settledAt: " le ",
 		answers: map[string]string{Honoured: "paiement confirmé", Disputed: "contestée", Noted: "prise en note"},
 		smallOnline: "Cette attestation prouve que ce poste a posé cette question en ligne à l’heure de son horloge et qu’il a donné cette réponse, qui est celle que le service de " +
 			"l’organisme a signée sous le numéro d’accord indiqué. Elle vaut pour la date des soins et le domaine indiqués. Le numéro d’accord se reporte sur la facture.",
+		smallAnswer: "Cette attestation prouve que ce poste a posé cette question en ligne à l’heure de son horloge et qu’il a donné cette réponse, qui est celle que le service de " +
+			"l’organisme a signée sous le numéro de réponse indiqué. Elle vaut pour la date des soins et le domaine indiqués.",
+		onInvoice: "Le numéro se reporte sur la facture. Il désigne", designates: "Le numéro de preuve désigne",
 		statuses: map[offline.Status]string{offline.Valid: "valide", offline.Reserve: "à confirmer", offline.Refused: "refusé", offline.Unknown: "non vérifié"},
 		small: []string{
 			"Cette attestation prouve que ce poste a fait cette vérification à l’heure de son horloge et qu’il a donné cette réponse, d’après les seules informations " +
@@ -96,10 +100,13 @@ var books = map[offline.Language]phrases{
 		offline: "offline, from the signed lists on this computer", told: "offline, from an online answer that is newer than the list", online: "online, by the insurer",
 		listWords: "no. {list}, revision {revision}, published on {published}; age: {age}", payWords: "until {until}, complementary share: {ceiling}",
 		code:   "code ",
-		accord: "Accord number", settled: "Insurer's answer", settledAt: " on ",
+		accord: "Accord number", answer: "Answer number", settled: "Insurer's answer", settledAt: " on ",
 		answers: map[string]string{Honoured: "payment confirmed", Disputed: "disputed", Noted: "noted"},
 		smallOnline: "This certificate proves that this computer asked this question online at the time of its clock, and that it gave this answer, which is the one that the insurer's " +
 			"service signed under the accord number shown. It holds for the date of care and the domain shown. The accord number goes on the invoice.",
+		smallAnswer: "This certificate proves that this computer asked this question online at the time of its clock, and that it gave this answer, which is the one that the insurer's " +
+			"service signed under the answer number shown. It holds for the date of care and the domain shown.",
+		onInvoice: "The number goes on the invoice. It names", designates: "The receipt number names",
 		statuses: map[offline.Status]string{offline.Valid: "valid", offline.Reserve: "to confirm", offline.Refused: "refused", offline.Unknown: "not verified"},
 		small: []string{
 			"This certificate proves that this computer made this check at the time of its clock, and that it gave this answer from nothing but the signed facts that it held then. " +
@@ -134,12 +141,23 @@ func SmallPrintOf(lang offline.Language, r Record) []string {
 	lang, b := book(lang)
 	out := make([]string, len(b.small))
 	for i, s := range b.small {
-		if i == 0 && r.Receipt.Accord != "" {
+		switch promises := r.Receipt.mayBeInvoiced(); {
+		case i == 0 && r.Receipt.Accord != "" && promises:
 			s = b.smallOnline
+		case i == 0 && r.Receipt.Accord != "":
+			s = b.smallAnswer
+		case !promises:
+			s = strings.Replace(s, b.onInvoice, b.designates, 1)
 		}
 		out[i] = spaced(lang, s)
 	}
 	return out
+}
+
+// mayBeInvoiced says whether a number of the check goes on an invoice: not that of a refusal, of an unknown, or of a service's
+// reserve that promises nothing.
+func (r Receipt) mayBeInvoiced() bool {
+	return r.Status == offline.Valid || r.Status == offline.Reserve && (r.Accord == "" || !r.PayUntil.IsZero())
 }
 
 // StatusWord is the answer in one word.
@@ -166,7 +184,11 @@ func Lines(lang offline.Language, rec Record, verdict string, c Counter) []Row {
 	}
 	rows := []Row{{b.number, string(rec.Number)}}
 	if r.Accord != "" {
-		rows = []Row{{b.accord, string(r.Accord)}, {b.number, string(rec.Number)}}
+		label := b.accord
+		if !r.mayBeInvoiced() {
+			label = b.answer
+		}
+		rows = []Row{{label, string(r.Accord)}, {b.number, string(rec.Number)}}
 	}
 	who := []string{}
 	if c.Name != "" {

@@ -55,6 +55,8 @@ var (
 	ErrProxy = fmt.Errorf("%w: the proxy asks for credentials", ErrSource)
 	// ErrTLS: the certificate is not accepted.
 	ErrTLS = fmt.Errorf("%w: secure connection not established", ErrSource)
+	// ErrAuthority: nobody whom this machine trusts signed the certificate.
+	ErrAuthority = fmt.Errorf("%w: certificate of an unknown authority", ErrTLS)
 	// ErrRedirect: sent to another machine, or round in circles.
 	ErrRedirect = fmt.Errorf("%w: redirected elsewhere", ErrSource)
 	// ErrInterrupted: the file stopped before its announced end.

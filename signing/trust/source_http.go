@@ -63,6 +63,19 @@ func NewHTTP(base *url.URL) (*HTTP, error) {
 	}}, nil
 }
 
+// TrustAlso lets certificates, in PEM, sign the server's besides the system's. It is called before the first Fetch.
+func (h *HTTP) TrustAlso(certificates []byte) error {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a system without any
+	}
+	if !roots.AppendCertsFromPEM(certificates) {
+		return fmt.Errorf("%w: no certificates to trust", ErrBadSource)
+	}
+	h.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	return nil
+}
+
 // checkRedirect follows a redirect within the same machine only: a sign-in
 // page sends elsewhere, and no file of a repository does.
 func checkRedirect(req *http.Request, via []*http.Request) error {
@@ -197,7 +210,10 @@ func transportTrouble(ctx context.Context, path string, err error) error {
 	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
 		return fmt.Errorf("%w: the server's certificate is not valid at this machine's date", ErrTLS)
 	}
-	if errors.As(err, &certErr) || errors.As(err, &unknownCA) || errors.As(err, &invalid) || errors.As(err, &wrongHost) || errors.As(err, &record) || errors.As(err, &alert) {
+	if errors.As(err, &unknownCA) {
+		return ErrAuthority
+	}
+	if errors.As(err, &certErr) || errors.As(err, &invalid) || errors.As(err, &wrongHost) || errors.As(err, &record) || errors.As(err, &alert) {
 		return fmt.Errorf("%w: the server's certificate or protocol is not accepted", ErrTLS)
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {

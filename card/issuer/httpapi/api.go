@@ -46,11 +46,18 @@ func (s *Server) newAPI() huma.API {
 }
 
 // describeRoute completes what the document says of a route with what its policy says.
-func (s *Server) describeRoute(op *huma.Operation, p Policy) {
+func (s *Server) describeRoute(op *huma.Operation, p Policy, more ...int) {
 	if op.OperationID == "" {
 		op.OperationID = strings.ToLower(op.Method) + strings.NewReplacer("/v1/", "-", "/", "-", "{", "", "}", "").Replace(op.Path)
 	}
 	statuses := []int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	statuses = append(statuses, more...)
+	if strings.Contains(op.Path, "{") || op.Method != http.MethodGet {
+		statuses = append(statuses, http.StatusNotFound)
+	}
+	if op.Method != http.MethodGet {
+		statuses = append(statuses, http.StatusConflict)
+	}
 	if p.Body > 0 {
 		statuses = append(statuses, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
@@ -79,11 +86,13 @@ func (s *Server) describeRoute(op *huma.Operation, p Policy) {
 		op.Responses = map[string]*huma.Response{}
 	}
 	for _, status := range statuses {
-		if key := strconv.Itoa(status); op.Responses[key] == nil {
+		if key := statusKey(status); op.Responses[key] == nil {
 			op.Responses[key] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
 		}
 	}
 }
+
+func statusKey(status int) string { return strconv.Itoa(status) }
 
 // document is the whole description; answers may grow, what is sent may not.
 func (s *Server) document() *huma.OpenAPI {

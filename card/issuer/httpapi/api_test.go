@@ -102,6 +102,72 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
+// Every route that programs call is an operation, with what they must know to call it.
+func TestEveryRouteIsDescribed(t *testing.T) {
+	var d struct {
+		Paths map[string]map[string]docsOperation
+	}
+	if err := json.Unmarshal(openAPI, &d); err != nil {
+		t.Fatal(err)
+	}
+	met := 0
+	for _, r := range build(Options{}).Table() {
+		if r.Method == "OPTIONS" || !strings.HasPrefix(r.Pattern, "/v1/") && !strings.HasPrefix(r.Pattern, repositoryPath) {
+			continue
+		}
+		met++
+		name := r.Method + " " + r.Pattern
+		op, ok := d.Paths[strings.ReplaceAll(r.Pattern, "...}", "}")][strings.ToLower(r.Method)]
+		if !ok {
+			t.Errorf("%s is not described", name)
+			continue
+		}
+		if op.Summary == "" {
+			t.Errorf("%s has no summary", name)
+		}
+		for _, part := range strings.Split(r.Pattern, "{")[1:] {
+			part, _, _ = strings.Cut(strings.ReplaceAll(part, "...", ""), "}")
+			if !slices.ContainsFunc(op.Parameters, func(p struct {
+				Name, In, Description string
+				Required              bool
+				Schema                schema
+			}) bool {
+				return p.Name == part && p.In == "path" && p.Required
+			}) {
+				t.Errorf("%s: {%s} is not described", name, part)
+			}
+		}
+		if (r.Body > 0) != (op.RequestBody != nil && len(op.RequestBody.Content) > 0) {
+			t.Errorf("%s takes %d bytes: %v", name, r.Body, op.RequestBody)
+		}
+		good, problems := 0, 0
+		for status, answer := range op.Responses {
+			_, problem := answer.Content["application/problem+json"]
+			switch {
+			case problem:
+				problems++
+			case status == "204" || len(answer.Content) > 0:
+				good++
+			default:
+				t.Errorf("%s: what the answer %s is", name, status)
+			}
+		}
+		if good == 0 || problems < 4 {
+			t.Errorf("%s: %d answers, %d problems", name, good, problems)
+		}
+	}
+	if met < 40 {
+		t.Errorf("met %d routes", met)
+	}
+	for _, path := range []string{"/v1/cards", "/v1/status-changes", "/v1/imports"} {
+		for _, status := range []string{"202", "404", "409", "422", "429"} {
+			if _, ok := d.Paths[path]["post"].Responses[status]; !ok {
+				t.Errorf("POST %s doesn't declare %s", path, status)
+			}
+		}
+	}
+}
+
 // fits validates a body by a schema of the description.
 func fits(t *testing.T, name string, body []byte) {
 	t.Helper()
@@ -127,7 +193,7 @@ func TestDocs(t *testing.T) {
 	}
 	text := a.Body.String()
 	for _, r := range w.server.Table() {
-		if r.JSON && !strings.Contains(text, r.Method+" "+r.Pattern) {
+		if (r.JSON || strings.HasPrefix(r.Pattern, "/v1/")) && !strings.Contains(text, r.Method+" "+r.Pattern) {
 			t.Errorf("%s %s is not on the page", r.Method, r.Pattern)
 		}
 	}

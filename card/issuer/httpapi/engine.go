@@ -72,6 +72,7 @@ func add[I, O any](s *Server, op huma.Operation, p Policy, h func(context.Contex
 // raw registers a route of files, uploads or pages. It panics, naming the route, when the policy is none.
 func (s *Server) raw(method, pattern string, p Policy, h func(http.ResponseWriter, *http.Request, Principal)) {
 	s.vet(method, pattern, p, true)
+	s.describeFile(method, pattern, p)
 	s.put(&route{method: method, pattern: pattern, policy: p, handle: func(w http.ResponseWriter, r *http.Request, v *visit) {
 		if p.Reads {
 			if err := p.Journal(r.Context(), v.who, r, nil); err != nil {

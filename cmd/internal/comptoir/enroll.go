@@ -19,6 +19,8 @@ import (
 	"sceau/card/accord"
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
+	"sceau/offline/counter"
+	"sceau/offline/desk"
 	"sceau/offline/liaison"
 	"sceau/offline/mirror"
 	"sceau/offline/refresh"
@@ -159,6 +161,9 @@ func (f enrollFlags) enrolled(ctx context.Context, c *cobra.Command, dir string,
 	if err != nil {
 		return inFrench("", err)
 	}
+	if err := s.memory.register(ctx, facts); err != nil {
+		ui.French.Report(c.ErrOrStderr(), inFrench(dir, err)) // the desk asks for it
+	}
 	out := c.OutOrStdout()
 	who := "FINESS " + facts.FINESS
 	if facts.Name != "" {
@@ -191,6 +196,23 @@ func (f enrollFlags) removed(ctx context.Context, c *cobra.Command, dir string) 
 	}
 	fmt.Fprintln(c.OutOrStdout(), "poste désinscrit ; les listes continuent de répondre")
 	return nil
+}
+
+// register answers the questions of the desk's first start with what the operator knows of the counter. Settings that can't be
+// read stay as they are.
+func (m *memory) register(ctx context.Context, facts liaison.Facts) error {
+	old := counter.DefaultSettings()
+	b, err := m.Settings(ctx)
+	if err == nil && len(b) > 0 {
+		old, err = counter.ParseSettings(b)
+	}
+	if err != nil {
+		return err
+	}
+	if b, err = desk.Registered(old, desk.Proposal{FINESS: facts.FINESS, Profession: facts.Profession, Name: facts.Name}).Bytes(); err != nil {
+		return err
+	}
+	return m.SaveSettings(ctx, b)
 }
 
 // begin uses up an invitation. The key is kept before anything is sent, so that nothing that is cut costs the invitation.

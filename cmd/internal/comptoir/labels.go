@@ -14,6 +14,7 @@ var labels = map[offline.Language]lines{
 	offline.French: {
 		card: "carte %s de %s, soins du %s", compare: "à comparer avec la carte Vitale ou une pièce d’identité :",
 		list: "liste %d, révision %d, du %s (il y a %s), vérifiée hors ligne", payable: "payable avec cette liste jusqu’au %s",
+		granted: "accord de l’organisme\u00a0: payable jusqu’au %s", answer: "réponse n°\u00a0%s",
 		ceiling: "part complémentaire payable jusqu’à %d €", todo: "à faire : %s", repaired: "lecture réparée : %s", receipt: "preuve n°\u00a0%s",
 		rescue: "hors ligne : %s", online: "vérifiée en ligne auprès de l’organisme le %s", accord: "accord n°\u00a0%s, à reporter sur la facture",
 		person: "%s %s, né(e) le %s", rang: ", rang %d", value: " : %s %s", written: " : inscrit sur la carte, %s %s", without: " : %s non couvert à cette date", gone: " : non couvert(e) à cette date",
@@ -21,6 +22,7 @@ var labels = map[offline.Language]lines{
 	offline.English: {
 		card: "card %s of %s, care of %s", compare: "to compare with the Vitale card or an identity paper:",
 		list: "list %d, revision %d, of %s (%s ago), checked offline", payable: "payable with this list until %s",
+		granted: "insurer’s accord: payable until %s", answer: "answer no.\u00a0%s",
 		ceiling: "complementary share payable up to %d €", todo: "to do: %s", repaired: "reading repaired: %s", receipt: "receipt no.\u00a0%s",
 		rescue: "offline: %s", online: "checked online with the insurer on %s", accord: "accord no.\u00a0%s, to go on the invoice",
 		person: "%s %s, born %s", rang: ", rank %d", value: ": %s %s", written: ": written on the card, %s %s", without: ": %s not covered on that day", gone: ": not covered on that day",
@@ -28,7 +30,7 @@ var labels = map[offline.Language]lines{
 }
 
 type lines struct {
-	rescue, online, accord                                         string
+	rescue, online, accord, granted, answer                        string
 	card, compare, list, payable, ceiling, todo, repaired, receipt string
 	person, rang, value, written, without, gone                    string
 }

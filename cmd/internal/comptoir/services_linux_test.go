@@ -3,9 +3,12 @@ package comptoir
 
 import (
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -92,4 +95,32 @@ func TestSlowFileHoldsNobody(t *testing.T) {
 	}
 	<-looked
 	<-passed
+}
+
+// The certificates given with --ca are for the service's lists too; without them the error names the flag.
+func TestCAServesListsToo(t *testing.T) {
+	o := newOperator(t)
+	o.server.Close()
+	o.server = httptest.NewUnstartedServer(o)
+	o.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	o.server.StartTLS()
+	t.Cleanup(o.server.Close)
+	dir, file := filepath.Join(t.TempDir(), "poste"), filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: o.server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code := run(t, "", "enroll", dir, o.invitation())
+	if code == 0 || !strings.Contains(out, "--ca FICHIER") || strings.Contains(out, "liaison") {
+		t.Errorf("without --ca: %d %s", code, out)
+	}
+	if out, code = run(t, "", "enroll", dir, o.invitation(), "--ca", file); code != 0 {
+		t.Fatalf("%d %s", code, out)
+	}
+	wants(t, "enroll", out, "ses listes sont suivies depuis "+o.server.URL)
+	if out, code = run(t, "", "sync", dir); code != 0 {
+		t.Errorf("sync: %d %s", code, out)
+	}
+	if out, code = run(t, "", "sync", filepath.Join(t.TempDir(), "autre"), "--from", o.server.URL+"/repo"); code == 0 || !strings.Contains(out, "--ca FICHIER") {
+		t.Errorf("a counter that is not enrolled: %d %s", code, out)
+	}
 }

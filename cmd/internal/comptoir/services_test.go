@@ -269,6 +269,11 @@ func TestEnrolledDay(t *testing.T) {
 	if out, code = run(t, "", "enroll", dir, o.invitation()); code == 0 || !strings.Contains(out, "déjà inscrit") {
 		t.Errorf("twice: %d %s", code, out)
 	}
+	kept := newMemory(dir)
+	if s := kept.settings(t.Context()); s.Profession != "pharmacie" || s.FINESS != "290000017" || s.Name != "Pharmacie du Port" {
+		t.Errorf("settings after the enrolment: %+v", s)
+	}
+	kept.Close()
 	out, code = run(t, o.text, "verify", dir, "--domain", "PHAR")
 	wants(t, "online", out, "DROITS OUVERTS", "vérifiée en ligne", "accord n°\u00a0A", "preuve n°")
 	if code != 0 || strings.Contains(out, "hors ligne") {
@@ -282,7 +287,7 @@ func TestEnrolledDay(t *testing.T) {
 		t.Errorf("told to stay offline: %s", out)
 	}
 	o.reason = "RIGHTS_ENDED"
-	if out, code = run(t, o.text, "verify", dir, "--domain", "PHAR"); code != 1 || !strings.Contains(out, "DROITS FERMÉS DEPUIS") {
+	if out, code = run(t, o.text, "verify", dir, "--domain", "PHAR"); code != 1 || !strings.Contains(out, "DROITS FERMÉS DEPUIS") || !strings.Contains(out, "réponse n°\u00a0A") || strings.Contains(out, "facture") {
 		t.Errorf("newer than the list: %d %s", code, out)
 	}
 	o.down = true

@@ -288,6 +288,8 @@ func explain(err error, lang offline.Language) desk.Trouble {
 	t := troubleOf(err)
 	if todo, ok := deskTodos[t.code]; ok {
 		t.todo = todo
+	} else if t.todo == unknownAuthority.todo {
+		t.todo = "vérifier l’adresse, puis prévenir l’opérateur ; rien de non vérifié n’est utilisé en attendant"
 	}
 	if lang == offline.English {
 		t = inEnglish(t)

@@ -5,6 +5,7 @@ package comptoir
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -132,7 +133,7 @@ func (s *sources) setAside() {
 
 // bring synchronises once. root is the fingerprint that the source must carry.
 func (s *sources) bring(ctx context.Context, spec, root string, progress refresh.Progress, remember, followed bool) (refresh.Report, error) {
-	src, err := trust.NewSource(spec)
+	src, err := openSource(ctx, spec, s.memory.opened())
 	if err != nil {
 		return refresh.Report{}, err
 	}
@@ -160,7 +161,7 @@ func (s *sources) Peek(ctx context.Context, from desk.Source) (_ desk.Found, err
 	if err != nil {
 		return desk.Found{}, err
 	}
-	src, err := trust.NewSource(spec)
+	src, err := openSource(ctx, spec, s.memory.opened())
 	if err != nil {
 		return desk.Found{}, err
 	}
@@ -216,6 +217,45 @@ func (s *sources) Sync(context.Context) error {
 func (s *sources) progress() desk.Progress {
 	st := s.keeper.State()
 	return desk.Progress{Running: st.Running, Source: shown(st.Source), Step: st.Step, Bytes: st.Bytes, Next: st.Next, Last: st.LastOK, Err: inSync(st.LastError)}
+}
+
+// openSource opens a source. What an enrolled service publishes at its own address is fetched with the certificates that the
+// enrolment trusts; when those can't be read, with the system's alone.
+func openSource(ctx context.Context, spec string, book *mirror.Book) (trust.Source, error) {
+	src, err := trust.NewSource(spec)
+	web, ok := src.(*trust.HTTP)
+	if err != nil || !ok || book == nil {
+		return src, err
+	}
+	all, err := book.Enrolments(ctx)
+	if err != nil {
+		return src, nil
+	}
+	for _, e := range all {
+		if e.Facts.CA == "" || !sameServer(spec, e.Address) {
+			continue
+		}
+		if certificates, err := readCA(e.Facts.CA); err == nil && web.TrustAlso(certificates) == nil {
+			break
+		}
+	}
+	return src, nil
+}
+
+// sameServer says whether two https addresses are of one server: the same name and port.
+func sameServer(a, b string) bool {
+	origin := func(s string) string {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+			return ""
+		}
+		port := u.Port()
+		if port == "" {
+			port = "443"
+		}
+		return strings.ToLower(u.Hostname()) + " " + port
+	}
+	return origin(a) != "" && origin(a) == origin(b)
 }
 
 // placed is a source as it is kept: trimmed, and a folder or file in full, so that it is found from anywhere.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -64,6 +65,10 @@ func newSync() *cobra.Command {
 			defer func() { m.Close() }()
 			s := &syncing{out: c.OutOrStdout(), messages: c.ErrOrStderr(), mirror: m, dir: dir, root: root, json: asJSON, timeout: timeout}
 			defer func() { m = s.mirror }()
+			if _, err := os.Stat(filepath.Join(dir, mirror.BookName)); err == nil {
+				s.book = mirror.ReadBook(dir, mirror.BookOptions{Now: clock.Now})
+				defer s.book.Close()
+			}
 			return s.all(ctx, sources)
 		},
 	}
@@ -121,6 +126,7 @@ func setAside(messages io.Writer, dir string) (*mirror.Mirror, error) {
 type syncing struct {
 	out, messages io.Writer
 	mirror        *mirror.Mirror
+	book          *mirror.Book // what the counter is enrolled with; nil for nothing
 	dir, root     string
 	json          bool
 	timeout       time.Duration
@@ -193,7 +199,7 @@ func (s *syncing) all(ctx context.Context, from []string) error {
 func (s *syncing) one(ctx context.Context, spec, root string) (refresh.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	src, err := trust.NewSource(spec)
+	src, err := openSource(ctx, spec, s.book)
 	if err != nil {
 		return refresh.Report{}, err
 	}

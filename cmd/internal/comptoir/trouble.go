@@ -4,10 +4,12 @@ package comptoir
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -82,6 +84,10 @@ var fileTroubles = []struct {
 	{os.ErrExist, trouble{"file_exists", "ce fichier ou dossier existe déjà", "donner un autre nom, ou l’enlever d’abord"}},
 }
 
+// unknownAuthority has the code of every secure connection that did not come about, and says more.
+var unknownAuthority = trouble{"tls", "le certificat du serveur est signé par une autorité que ce poste ne connaît pas",
+	"vérifier l’adresse ; si l’opérateur a donné son certificat : « comptoir enroll … --ca FICHIER », qui vaut aussi pour ses listes"}
+
 // failed is an error of no family.
 var failed = trouble{"failed", "l’opération a échoué", "recommencer ; si cela persiste, prévenir l’éditeur"}
 
@@ -133,7 +139,14 @@ const onlinePrefix = "online_"
 func troubleOf(err error) trouble {
 	if code := liaison.CodeOf(err); code != "" {
 		what, todo := counter.RescueWords(code, offline.French)
+		var unknown x509.UnknownAuthorityError
+		if errors.As(err, &unknown) {
+			what, todo = unknownAuthority.what, unknownAuthority.todo
+		}
 		return trouble{onlinePrefix + code, what, todo}
+	}
+	if errors.Is(err, trust.ErrAuthority) {
+		return unknownAuthority
 	}
 	for _, t := range troubles {
 		if errors.Is(err, t.family) {
@@ -155,11 +168,26 @@ func troubleOf(err error) trouble {
 	return trouble{e.Code, e.What, e.Todo}
 }
 
-// inFrench puts what happened and what to do around err; the technical words stay behind, in brackets.
+// plain are the families whose sentence says all there is: technical words behind it help nobody.
+var plain = []error{liaison.ErrService, liaison.ErrAddress, liaison.ErrCA, accord.ErrInvitation, mirror.ErrEnrolled, mirror.ErrNotEnrolled, refresh.ErrOtherRoot}
+
+// worded is an error whose text is another's words.
+type worded struct {
+	text string
+	err  error
+}
+
+func (w worded) Error() string { return w.text }
+func (w worded) Unwrap() error { return w.err }
+
+// inFrench puts what happened and what to do around err; the technical words stay behind, in brackets, where they may say more.
 func inFrench(where string, err error) error {
 	t := troubleOf(err)
 	if where != "" {
 		where += " : "
+	}
+	if slices.ContainsFunc(plain, func(family error) bool { return errors.Is(err, family) }) {
+		return ui.WithHint(worded{where + t.what, err}, "%s", t.todo)
 	}
 	return ui.WithHint(fmt.Errorf("%s%s (%w)", where, t.what, err), "%s", t.todo)
 }

@@ -424,7 +424,11 @@ func writeText(w io.Writer, a counter.Answer, lang offline.Language) error {
 	}
 	doc := a.Document(lang)
 	if a.Pay != nil && doc.Payment != nil {
-		line(say.payable, instant(a.Pay.Until))
+		format := say.payable
+		if a.Online != nil {
+			format = say.granted
+		}
+		line(format, instant(a.Pay.Until))
 		if a.Pay.Euros > 0 {
 			line(say.ceiling, a.Pay.Euros)
 		}
@@ -439,7 +443,11 @@ func writeText(w io.Writer, a counter.Answer, lang offline.Language) error {
 	}
 	if o := a.Online; o != nil {
 		line(say.online, instant(o.At))
-		line(say.accord, o.Number)
+		if a.Status == offline.Valid || a.Status == offline.Reserve && doc.Payment != nil {
+			line(say.accord, o.Number)
+		} else {
+			line(say.answer, o.Number)
+		}
 	}
 	if a.Receipt != "" {
 		line(say.receipt, a.Receipt)

@@ -22,13 +22,15 @@ export function isVerdict(d, id) {
   return !d.people || (Array.isArray(d.people) && d.people.every(isPerson));
 }
 
-// isModed says whether an answer is wholly the service's or wholly the list's: the number for the invoice is of the same.
+// isModed says whether an answer is wholly the service's or wholly the list's: the number for the invoice is of the same, and
+// stands under no refusal.
 function isModed(d) {
   if (d.mode !== 'online' && d.mode !== 'offline' || !maybe(d.rescue_reason)) return false;
   const a = d.accord;
   if ((d.mode === 'online') !== Boolean(a)) return false;
   if (a && !(text(a.number) && a.number !== '' && text(a.at) && text(a.until) && (a.changed === undefined || typeof a.changed === 'boolean'))) return false;
   if (d.told_online && !(text(d.told_online.at) && text(d.told_online.accord))) return false;
+  if (d.status !== 'valid' && d.status !== 'reserve') return !d.invoice_number; // nothing to invoice
   return (d.invoice_number ?? '') === (a ? a.number : d.receipt ?? '');
 }
 

@@ -149,12 +149,13 @@ function nobody(d) {
 
 function facts(d, otherDay) {
   const row = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, ...value));
+  const number = d.accord ? d.accord.number : d.receipt;
   return el('section', {class: 'facts', 'aria-labelledby': 'facts-title'},
     el('h3', {id: 'facts-title', class: 'hidden'}, t('facts')),
-    d.invoice_number ? el('div', {class: 'receipt'}, shape('recorded'),
-      el('p', {}, el('span', {id: 'number-label'}, d.accord ? t('accord_number') : t('receipt')), el('strong', {id: 'receipt-number'}, foreign(d.invoice_number))),
+    number ? el('div', {class: 'receipt'}, shape('recorded'),
+      el('p', {}, el('span', {id: 'number-label'}, d.accord ? answerLabel(d) : t('receipt')), el('strong', {id: 'receipt-number'}, foreign(number))),
       el('p', {class: 'row'},
-        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(d.accord ? t('accord_number') : t('receipt_number'), d.invoice_number)}, t('copy_number')),
+        el('button', {type: 'button', id: 'copy-receipt', onclick: () => copyOne(d.accord ? answerLabel(d) : t('receipt_number'), number)}, t('copy_number')),
         d.receipt ? el('a', {class: 'button', id: 'receipt-pdf', href: keepPath(d.receipt), download: '', 'aria-keyshortcuts': 'F8'}, t('receipt_pdf'), ' ', el('kbd', {}, 'F8')) : null,
         d.receipt ? el('a', {class: 'button', id: 'receipt-print', href: receiptPath(d.receipt), target: '_blank', rel: 'noopener', title: t('receipt_window')}, t('receipt_print')) : null)) : null,
     // Without its record there is no proof to be paid on: the promise is not repeated. The service keeps its own.
@@ -171,6 +172,11 @@ function facts(d, otherDay) {
       d.repair ? row(t('repair'), foreign(d.repair)) : null,
       d.misread && misread(d.misread) ? row(t('misread'), misread(d.misread)) : null,
       row(t('reason'), foreign([d.reason, d.detail].filter(Boolean).join(' – '), {class: 'code'}))));
+}
+
+// answerLabel names the number of the service's answer: one that refuses, or promises nothing with its reserve, is no accord.
+function answerLabel(d) {
+  return d.status === 'valid' || d.status === 'reserve' && d.payment ? t('accord_number') : t('answer_number');
 }
 
 // pays says until when and how much, and who said so.
