@@ -57,10 +57,25 @@ func testReceiptKeepsTheFocus(t *testing.T, browser *tab) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	b.burst("TP1ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-	b.until("document.querySelector('#headline')?.textContent === 'DROITS OUVERTS'")
-	if got := s.questions("POST scan"); len(got) != 2 || !strings.Contains(got[1], "TP1ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") {
-		t.Errorf("after F8 the scan is %q", got)
+	// A machine that stalls between two keys makes a typist of the scanner: then the scan is typed again. One that was not heard at all is
+	// the fault looked for.
+	const text = "TP1ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	for try := 1; ; try++ {
+		b.burst(text)
+		got := s.questions("POST scan")
+		for deadline := time.Now().Add(10 * time.Second); len(got) == try; got = s.questions("POST scan") {
+			if time.Now().After(deadline) {
+				t.Fatalf("after F8 nothing was heard: %q", got)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		b.until("document.querySelector('#headline')?.textContent === 'DROITS OUVERTS'")
+		if strings.Contains(got[len(got)-1], text) {
+			break
+		}
+		if try == 3 {
+			t.Fatalf("after F8 the scan is %q", got)
+		}
 	}
 	if n := eval[int](b, "left"); n != 0 {
 		t.Errorf("the page lost the focus %d times", n)

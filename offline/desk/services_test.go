@@ -245,7 +245,7 @@ func TestStanding(t *testing.T) {
 func TestDisputedEntries(t *testing.T) {
 	seen := map[string]bool{}
 	for _, reason := range append(accord.Reasons(accord.Disputed), "A_NEW_REASON") {
-		rec := receipt.Record{Number: "K7QF-1-M3TZ", Receipt: receipt.Receipt{Accord: "A7QF-XM3T-9ABD"}, Settled: receipt.Settlement{Answer: receipt.Disputed, Reason: reason, At: someDay}}
+		rec := receipt.Record{Number: "K7QF-1-M3TZ", Receipt: receipt.Receipt{Status: offline.Valid, Accord: "A7QF-XM3T-9ABD"}, Settled: receipt.Settlement{Answer: receipt.Disputed, Reason: reason, At: someDay}}
 		fr, en := rowOf(rec, offline.French), rowOf(rec, offline.English)
 		if fr.Dispute == nil || fr.Dispute.What == "" || fr.Dispute.Todo == "" || fr.Dispute.What == en.Dispute.What || fr.Dispute.Todo == en.Dispute.Todo || fr.Invoice != "A7QF-XM3T-9ABD" {
 			t.Errorf("%s: %+v", reason, fr.Dispute)
@@ -255,7 +255,7 @@ func TestDisputedEntries(t *testing.T) {
 	if len(seen) < 5 {
 		t.Errorf("only %d ways out", len(seen))
 	}
-	if row := rowOf(receipt.Record{Number: "K7QF-1-M3TZ", Settled: receipt.Settlement{Answer: receipt.Noted, Reason: accord.ReasonNoPromise}}, offline.French); row.Dispute != nil || row.Invoice != "K7QF-1-M3TZ" {
+	if row := rowOf(receipt.Record{Number: "K7QF-1-M3TZ", Receipt: receipt.Receipt{Status: offline.Valid}, Settled: receipt.Settlement{Answer: receipt.Noted, Reason: accord.ReasonNoPromise}}, offline.French); row.Dispute != nil || row.Invoice != "K7QF-1-M3TZ" {
 		t.Errorf("%+v", row)
 	}
 	if got, err := searchOf(map[string][]string{"answer": {"disputed"}}); err != nil || got.Answer != receipt.Disputed {

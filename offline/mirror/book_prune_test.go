@@ -36,7 +36,7 @@ func TestPruneFailsHalfway(t *testing.T) {
 }
 
 // backlog puts n answered entries of an earlier chain into a journal, as Prune sees them.
-func backlog(t *testing.T, n int) (*Book, *clock) {
+func backlog(t testing.TB, n int) (*Book, *clock) {
 	t.Helper()
 	c := newClock()
 	b := openTest(t, t.TempDir(), c)
@@ -67,22 +67,23 @@ func backlog(t *testing.T, n int) (*Book, *clock) {
 	return b, c
 }
 
-// Looking for what still waits costs each step what the step removes, and not the whole journal: a check waits behind a step.
-func TestPruneStepsAreShort(t *testing.T) {
+// Looking for what still waits should cost each step what the step removes, and not the whole journal, because a check waits behind a
+// step: with-look/plain says how many times as long it takes.
+func BenchmarkPruneSettled(b *testing.B) {
 	const n = 20_000
 	took := func(retention func(c *clock) time.Time) time.Duration {
-		b, c := backlog(t, n)
+		book, c := backlog(b, n)
 		start := time.Now()
-		p, err := b.PruneSettled(ctx, c.Now(), retention(c))
+		p, err := book.PruneSettled(ctx, c.Now(), retention(c))
 		if err != nil || p.Entries < n || p.Unsettled != 0 {
-			t.Fatalf("%+v %v", p, err)
+			b.Fatalf("%+v %v", p, err)
 		}
 		return time.Since(start)
 	}
-	plain := took(func(c *clock) time.Time { return c.Now() })
-	waits := took(func(*clock) time.Time { return time.Unix(0, 0) })
-	t.Logf("%v without looking, %v with", plain, waits)
-	if waits > 2*plain {
-		t.Errorf("looking for what waits makes it %.1f times as long", float64(waits)/float64(plain))
+	var plain, waits time.Duration
+	for b.Loop() {
+		plain += took(func(c *clock) time.Time { return c.Now() })
+		waits += took(func(*clock) time.Time { return time.Unix(0, 0) })
 	}
+	b.ReportMetric(float64(waits)/float64(plain), "with-look/plain")
 }
