@@ -3,6 +3,7 @@ package cmd
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -83,7 +84,20 @@ func TestKillImport(t *testing.T) {
 	want := len(contractsOf(t, filepath.Join(dir, "roster.csv")))
 	copyOperator := func(name string) {
 		t.Helper()
-		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(dir, "operator"))); err != nil {
+		to := filepath.Join(dir, name)
+		if err := os.CopyFS(to, os.DirFS(filepath.Join(dir, "operator"))); err != nil {
+			t.Fatal(err)
+		}
+		// CopyFS opens what it copies to everybody, and keys that others can read are refused.
+		if err := filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() {
+				return os.Chmod(path, 0o700)
+			}
+			return os.Chmod(path, 0o600)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
