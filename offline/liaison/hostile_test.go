@@ -24,7 +24,9 @@ import (
 // over is a client of a server at an address.
 func over(t *testing.T, s *service, address string, ca []byte) *liaison.Client {
 	t.Helper()
+	s.mu.Lock() // a request that was given up may still be on its way
 	s.origin = address
+	s.mu.Unlock()
 	c, err := liaison.New(liaison.Options{Address: address, Counter: s.counter.KID(), Signer: s.counter, CA: ca})
 	if err != nil {
 		t.Fatal(err)

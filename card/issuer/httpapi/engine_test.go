@@ -142,8 +142,9 @@ func TestTableIsWhole(t *testing.T) {
 		for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
 			if op != nil {
 				described[method+" "+path] = true
-				if !inTable[method+" "+path].JSON {
-					t.Errorf("%s %s is described and no JSON route of the table", method, path)
+				// The mux takes the rest of a path, a description only names it.
+				if _, ok := inTable[method+" "+strings.ReplaceAll(path, "/repo/{path}", "/repo/{path...}")]; !ok {
+					t.Errorf("%s %s is described and no route of the table", method, path)
 				}
 			}
 		}
