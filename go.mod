@@ -34,6 +34,12 @@ require (
 	rsc.io/qr v0.2.0 // symbols of a print run, from cached plans
 )
 
+// cmd/sceau-pkcs11 only, which needs CGO
+require (
+	github.com/ThalesGroup/crypto11 v1.5.0 // keys in a PKCS#11 token
+	github.com/miekg/pkcs11 v1.1.2 // the codes of its errors and attributes
+)
+
 // tests only
 require (
 	github.com/chromedp/cdproto v0.159.0 // keys, targets and cameras of the real browser
@@ -62,12 +68,14 @@ require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/sethvargo/go-retry v0.4.0 // indirect
 	github.com/sigstore/protobuf-specs v0.5.0 // indirect
+	github.com/thales-e-security/pool v0.0.2 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -89,6 +90,42 @@ func (s *Store) Secret(name string) ([]byte, error) {
 		return nil, damaged(path, "it holds no secret of this name")
 	}
 	return secret, nil
+}
+
+// Secrets lists the secrets, sorted. Errors: those of the file system.
+func (s *Store) Secrets() ([]string, error) {
+	list, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("keystore: %w", err)
+	}
+	var names []string
+	for _, e := range list { // sorted by file name, which may differ in order from the names
+		if name, ok := strings.CutSuffix(e.Name(), secretSuffix); ok && CheckName(name) == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// RemoveSecret removes a secret for ever: what only it opens is lost. The file is removed, not overwritten: a disk or a snapshot may
+// keep its bytes, which the folder's passphrase still guards. Errors: [ErrName], [ErrNoKey], and those of the file system.
+func (s *Store) RemoveSecret(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	unlock, err := lock(s.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	path := filepath.Join(s.dir, name+secretSuffix)
+	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keystore: %s: %w", path, ErrNoKey)
+	} else if err != nil {
+		return fmt.Errorf("keystore: %w", err)
+	}
+	return syncDir(s.dir)
 }
 
 // sweep removes, under the lock, what interrupted writing left, and the file of that name too, unless it is "".

@@ -254,3 +254,39 @@ func TestStreamToRecipients(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsRemoved: a secret that was removed is gone, the others and the keys are there, and its name is free again.
+func TestSecretsRemoved(t *testing.T) {
+	s := newStore(t)
+	if _, err := s.Generate("register"); err != nil { // names of keys and of secrets are apart
+		t.Fatal(err)
+	}
+	for _, name := range []string{"register", "register-2", "a"} {
+		if _, err := s.GenerateSecret(name, func() ([]byte, error) { return []byte("of " + name), nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := s.Secrets(); err != nil || !slices.Equal(names, []string{"a", "register", "register-2"}) {
+		t.Errorf("%v %v", names, err)
+	}
+	if err := s.RemoveSecret("register"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Secret("register"); !errors.Is(err, ErrNoKey) {
+		t.Errorf("removed: %v", err)
+	}
+	if b, err := s.Secret("register-2"); err != nil || string(b) != "of register-2" {
+		t.Errorf("%q %v", b, err)
+	}
+	if _, err := s.Signer("register"); err != nil {
+		t.Errorf("the key of that name: %v", err)
+	}
+	for name, want := range map[string]error{"register": ErrNoKey, "../register-2": ErrName, "": ErrName} {
+		if err := s.RemoveSecret(name); !errors.Is(err, want) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := s.GenerateSecret("register", func() ([]byte, error) { return []byte("again"), nil }); err != nil {
+		t.Error(err)
+	}
+}
