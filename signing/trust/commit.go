@@ -4,19 +4,15 @@ package trust
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
-	sig "github.com/sigstore/sigstore/pkg/signature"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
@@ -30,7 +26,8 @@ import (
 // changed and Commit can be tried again; the state moves on in memory when
 // Commit returns, so a caller whose store then fails must Load anew.
 //
-// Errors: ErrClockBackwards, ErrNoSigner (with the role), ErrWrongKey,
+// Errors: ErrClockBackwards, ErrNoSigner (with every role that must be signed
+// now and whose key is not at hand), ErrWrongKey,
 // ErrExpiredAtPublication for a role that has expired and whose key is not at
 // hand, or any refusal of the reader.
 func (r *Repo) Commit(now time.Time, sign SignerFor) ([]File, error) {
@@ -44,6 +41,9 @@ func (r *Repo) Commit(now time.Time, sign SignerFor) ([]File, error) {
 			return nil, err
 		}
 	}
+	if len(c.missing) > 0 {
+		return nil, &missingKeys{c.missing}
+	}
 	return c.finish()
 }
 
@@ -54,6 +54,8 @@ type commit struct {
 	sign  SignerFor
 	warn  []string
 	files map[string][]byte
+
+	missing []error // roles that must be signed now and whose keys are not at hand
 
 	root         *metadata.Metadata[metadata.RootType]
 	roles        map[string]*metadata.Metadata[metadata.TargetsType]
@@ -112,7 +114,34 @@ func (c *commit) signers(role string) ([]crypto.Signer, error) {
 	return s, nil
 }
 
+// missingKeys says all at once whose keys must be brought.
+type missingKeys struct{ errs []error }
+
+func (m *missingKeys) Error() string {
+	parts := make([]string, len(m.errs))
+	for i, err := range m.errs {
+		parts[i] = err.Error()
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (m *missingKeys) Unwrap() []error { return m.errs }
+
+// needed gives the signers of a role that must be signed now. A missing key is
+// noted, so that the others are asked for too; then there are no signers.
+func (c *commit) needed(role string) ([]crypto.Signer, error) {
+	s, err := c.signers(role)
+	if errors.Is(err, ErrNoSigner) {
+		c.missing = append(c.missing, err)
+		return nil, nil
+	}
+	return s, err
+}
+
 func (c *commit) doRoot() error {
+	for _, r := range c.r.installed {
+		c.put(putRoot, metaPath(RoleRoot, r.version), r.data)
+	}
 	old := c.r.root
 	by := old.Signed.Roles[RoleRoot]
 	var signers []crypto.Signer
@@ -166,7 +195,7 @@ func (c *commit) doRole(name string, old *role) error {
 	}
 	var signers []crypto.Signer
 	if old.dirty {
-		signers, err = c.signers(name)
+		signers, err = c.needed(name)
 	} else if soon, must := c.near(old.meta.Signed.Expires, life); soon {
 		signers, err = c.renewal(name, threshold, old.meta.Signed.Expires, must)
 	}
@@ -188,13 +217,16 @@ func (c *commit) doRole(name string, old *role) error {
 	return nil
 }
 
-// doSnapshot makes a snapshot when any role is new, or the old one runs out.
+// doSnapshot makes a snapshot when any role is new, the old one runs out, or
+// an installed root has replaced its keys.
 func (c *commit) doSnapshot() error {
 	by := c.root.Signed.Roles[RoleSnapshot]
 	var signers []crypto.Signer
 	var err error
-	if v := c.r.view; len(c.roles) > 0 || v == nil {
-		signers, err = c.signers(RoleSnapshot)
+	if v := c.r.view; len(c.roles) > 0 || v == nil || c.r.snapshotReplaced() || len(c.missing) > 0 {
+		if signers, err = c.needed(RoleSnapshot); err != nil || len(c.missing) > 0 {
+			return err
+		}
 	} else if soon, must := c.near(v.snapshot.expires, c.r.life.Snapshot); soon {
 		signers, err = c.renewal(RoleSnapshot, by.Threshold, v.snapshot.expires, must)
 	}
@@ -229,14 +261,17 @@ func (c *commit) doSnapshot() error {
 }
 
 func (c *commit) doTimestamp() error {
-	signers, err := c.signers(RoleTimestamp)
-	if err != nil {
+	signers, err := c.needed(RoleTimestamp)
+	if err != nil || len(c.missing) > 0 {
 		return err
 	}
 	m := metadata.Timestamp(c.now.Add(c.r.life.Timestamp))
 	m.Signed.Version = c.r.stamp + 1
 	m.Signed.Meta["snapshot.json"] = c.snapshot.tuf()
 	m.Signed.UnrecognizedFields = map[string]any{"published": c.now.Format(timeForm)}
+	if c.r.anchor != "" {
+		m.Signed.UnrecognizedFields["anchor"] = c.r.anchor
+	}
 	by := c.root.Signed.Roles[RoleTimestamp]
 	data, err := signMetadata(m, RoleTimestamp, by.KeyIDs, by.Threshold, signers)
 	if err != nil {
@@ -297,7 +332,7 @@ func (c *commit) finish() ([]File, error) {
 	for _, files := range c.data {
 		out = append(out, files...)
 	}
-	r.first, r.view, r.root, r.newRoot = first, view, c.root, false
+	r.first, r.view, r.root, r.newRoot, r.installed = first, view, c.root, false, nil
 	r.snapshot, r.stamp = c.snapshot.version, c.stampVersion
 	for name, next := range c.roles {
 		r.roles[name] = &role{meta: next}
@@ -320,12 +355,15 @@ func (r *Repo) keysOf(name string) (ids []string, threshold int, err error) {
 	if status {
 		parent = r.roles[InsurerRole(key)]
 	}
+	if parent == nil {
+		return nil, 0, fmt.Errorf("%w: role %s", ErrNotFound, name)
+	}
 	for _, d := range parent.meta.Signed.Delegations.Roles {
 		if d.Name == name {
 			return d.KeyIDs, d.Threshold, nil
 		}
 	}
-	return nil, 0, fmt.Errorf("%w: %s", ErrNotFound, name)
+	return nil, 0, fmt.Errorf("%w: role %s", ErrNotFound, name)
 }
 
 func refTo(version int64, data []byte) metaRef {
@@ -334,56 +372,4 @@ func refTo(version int64, data []byte) metaRef {
 
 func (m metaRef) tuf() *metadata.MetaFiles {
 	return &metadata.MetaFiles{Version: m.version, Length: m.length, Hashes: metadata.Hashes{"sha256": slices.Clone(m.sha256[:])}}
-}
-
-// signMetadata signs m with as many signers as the role's threshold asks for;
-// all must be of the role. Signatures stand in ascending order of keys.
-func signMetadata[T metadata.Roles](m *metadata.Metadata[T], role string, ids []string, threshold int, signers []crypto.Signer) ([]byte, error) {
-	m.Signatures = []metadata.Signature{}
-	seen := map[string]bool{}
-	for _, s := range signers {
-		_, id, err := tufKey(s.Public())
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", role, err)
-		}
-		if !slices.Contains(ids, id) {
-			return nil, fmt.Errorf("%w: %s", ErrWrongKey, role)
-		}
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		a := &signerAdapter{s: s}
-		if _, err := m.Sign(a); err != nil {
-			return nil, fmt.Errorf("%s: %w", role, cmp.Or(a.err, err))
-		}
-	}
-	if len(seen) < threshold {
-		return nil, fmt.Errorf("%w: %s has %d of %d", ErrNoSigner, role, len(seen), threshold)
-	}
-	slices.SortFunc(m.Signatures, func(a, b metadata.Signature) int { return cmp.Compare(a.KeyID, b.KeyID) })
-	return m.ToBytes(false)
-}
-
-// signerAdapter lets any crypto.Signer (a file's key, a token's) sign
-// metadata. err keeps the signer's own error, which go-tuf swallows.
-type signerAdapter struct {
-	s   crypto.Signer
-	err error
-}
-
-var _ sig.Signer = (*signerAdapter)(nil)
-
-func (a *signerAdapter) PublicKey(...sig.PublicKeyOption) (crypto.PublicKey, error) {
-	return a.s.Public(), nil
-}
-
-func (a *signerAdapter) SignMessage(message io.Reader, _ ...sig.SignOption) ([]byte, error) {
-	h := sha256.New()
-	if _, err := io.Copy(h, message); err != nil {
-		return nil, err
-	}
-	var out []byte
-	out, a.err = a.s.Sign(rand.Reader, h.Sum(nil), crypto.SHA256)
-	return out, a.err
 }

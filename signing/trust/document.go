@@ -42,37 +42,46 @@ func parseDocument(data []byte, kind string) (*document, error) {
 	if d.sigs, err = parseSignatures(n.get("signatures")); err != nil {
 		return nil, err
 	}
+	if err := d.readSigned(kind); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// readSigned reads what the signed parts of all roles have in common.
+func (d *document) readSigned(kind string) error {
 	if d.signed.kind != '{' {
-		return nil, malformed("signed is not an object")
+		return malformed("signed is not an object")
 	}
 	// A name in capitals would be another member here and the same member to a
 	// reader that folds case.
 	for _, name := range d.signed.names {
 		if strings.ToLower(string(name)) != string(name) {
-			return nil, malformed("capital in a member's name")
+			return malformed("capital in a member's name")
 		}
 	}
 	if t := d.signed.get("_type"); t.kind != '"' || t.text() != kind {
-		return nil, malformed("not a " + kind + " file")
+		return malformed("not a " + kind + " file")
 	}
 	// The version of the format is inside the signed bytes; only 1.0.x is known.
 	if v := d.signed.get("spec_version"); v.kind != '"' || !strings.HasPrefix(v.text(), "1.0.") {
-		return nil, malformed("unknown format version")
+		return malformed("unknown format version")
 	}
 	if v := d.signed.get("version"); v.kind != '0' || v.num < 1 {
-		return nil, malformed("version missing")
+		return malformed("version missing")
 	} else {
 		d.version = v.num
 	}
 	e := d.signed.get("expires")
 	if e.kind != '"' {
-		return nil, malformed("expires missing")
+		return malformed("expires missing")
 	}
+	var err error
 	if d.expires, err = parseTime(e.text()); err != nil {
-		return nil, err
+		return err
 	}
 	d.digest = sha256.Sum256(d.signed.canonical())
-	return d, nil
+	return nil
 }
 
 func parseSignatures(list node) ([]signature, error) {

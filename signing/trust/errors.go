@@ -73,6 +73,9 @@ var (
 	ErrWrongKey = errors.New("wrong key for this role")
 	// ErrClockBackwards: the clock is before the last publication.
 	ErrClockBackwards = errors.New("clock is before the last publication")
+	// ErrStaleDraft: a root's draft that does not follow the root in force:
+	// drafted before another change, or for another repository.
+	ErrStaleDraft = errors.New("the draft does not follow the root in force")
 	// ErrInsurerExists: the insurer is already there, with other keys.
 	ErrInsurerExists = errors.New("insurer already present with other keys")
 )

@@ -23,8 +23,9 @@ var explanations = []struct {
 	{ErrRollback, Explanation{"rollback", "la source donne une liste plus ancienne que celle de ce poste", "vérifier que la clé USB ou le miroir est à jour ; la liste de ce poste reste en service"}},
 	{ErrForked, Explanation{"forked", "deux listes différentes portent le même numéro", "prévenir l’opérateur ; la liste de ce poste reste en service"}},
 	{ErrFastForward, Explanation{"fast_forward", "la source annonce un numéro de version anormalement grand", "prévenir l’opérateur ; la dernière liste valable reste en service"}},
-	{ErrMixed, Explanation{"mixed", "les fichiers reçus ne vont pas ensemble, ou l’un d’eux est abîmé", "recommencer dans quelques minutes, ou recopier la clé USB en entier"}},
+	// Before ErrMixed: a file that does not end where it was signed to is both.
 	{ErrTooLarge, Explanation{"too_large", "un fichier reçu est plus gros que ce qui est permis", "changer de source et prévenir l’opérateur"}},
+	{ErrMixed, Explanation{"mixed", "les fichiers reçus ne vont pas ensemble, ou l’un d’eux est abîmé", "recommencer dans quelques minutes, ou recopier la clé USB en entier"}},
 	{ErrExpiredAtPublication, Explanation{"expired_at_publication", "l’opérateur a publié avec une signature périmée", "prévenir l’opérateur, lui seul peut publier de nouveau"}},
 	{ErrMissingPublished, Explanation{"missing_published", "la liste reçue ne porte pas sa date de publication", "prévenir l’opérateur"}},
 	{ErrFromFuture, Explanation{"from_future", "la liste reçue est datée du futur par rapport à l’horloge de ce poste", "mettre ce poste à l’heure puis recommencer"}},
@@ -42,6 +43,7 @@ var explanations = []struct {
 	{ErrNoSigner, Explanation{"no_signer", "une clé de signature nécessaire n’est pas disponible", "déverrouiller ou brancher la clé de ce rôle puis recommencer"}},
 	{ErrWrongKey, Explanation{"wrong_key", "la clé présentée n’est pas celle de ce rôle", "présenter la clé du rôle indiqué"}},
 	{ErrClockBackwards, Explanation{"clock_backwards", "l’horloge est en retard sur la dernière publication", "mettre la machine à l’heure puis recommencer"}},
+	{ErrStaleDraft, Explanation{"stale_draft", "ce projet de racine ne suit pas la racine en vigueur", "préparer un nouveau projet à partir de la racine en vigueur"}},
 	{ErrInsurerExists, Explanation{"insurer_exists", "cet organisme existe déjà avec d’autres clés", "garder ses clés, ou faire un remplacement de clés"}},
 	{ErrNotFound, Explanation{"not_found", "un fichier attendu manque dans la source", "vérifier que la copie est complète ou que l’adresse est la bonne"}},
 }

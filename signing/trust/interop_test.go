@@ -1,4 +1,5 @@
-// An independent TUF client, tuf-js, follows what this package writes.
+// Independent TUF clients, tuf-js and go-tuf's updater, follow what this
+// package writes: through rotations, thefts and recoveries.
 package trust
 
 import (
@@ -16,32 +17,109 @@ import (
 	"time"
 )
 
-func TestInteropTUFJS(t *testing.T) {
-	need := func(ok bool, what string) {
-		if ok {
-			return
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatal(what)
-		}
-		t.Skip(what)
+// needs skips a test on a developer's machine that lacks something, and fails
+// it where everything is to be there.
+func needs(t *testing.T, ok bool, what string) {
+	t.Helper()
+	if ok {
+		return
 	}
-	node, err := exec.LookPath("node")
-	need(err == nil, "node is not installed")
-	_, err = os.Stat(filepath.Join("testdata", "interop", "node_modules", "tuf-js"))
-	need(err == nil, "tuf-js is not installed: npm install --no-package-lock in signing/trust/testdata/interop")
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
 
-	// tuf-js judges expiry by this machine's clock.
-	w := newWorldAt(t, time.Now().UTC().Truncate(time.Second), insurerA, insurerB, insurerC)
-	// The server answers from a copy: its goroutines outlive the requests that are awaited.
-	var served atomic.Pointer[memory]
-	serve := func(files memory) {
-		own := maps.Clone(files)
-		served.Store(&own)
+func TestInteropTUFJS(t *testing.T) {
+	node, err := exec.LookPath("node")
+	needs(t, err == nil, "node is not installed")
+	_, err = os.Stat(filepath.Join("testdata", "interop", "node_modules", "tuf-js"))
+	needs(t, err == nil, "tuf-js is not installed: npm install --no-package-lock in signing/trust/testdata/interop")
+	followHistory(t, node, filepath.Join("testdata", "interop", "follow.js"))
+}
+
+func TestInteropGoTUF(t *testing.T) {
+	client := filepath.Join(t.TempDir(), "gotuf")
+	build := exec.Command("go", "build", "-o", client, ".")
+	build.Dir = filepath.Join("testdata", "interop", "gotuf")
+	out, err := build.CombinedOutput()
+	needs(t, err == nil, "go-tuf's updater was not built: "+string(out))
+	followHistory(t, client)
+}
+
+// answer is what a client says it found.
+type answer struct {
+	Root, Timestamp, Snapshot int64
+	Found                     map[string]*struct {
+		Length int64
+		SHA256 string
 	}
-	serve(w.store)
+}
+
+// history is a repository on a web server, and a client that follows it.
+type history struct {
+	*world
+	t       *testing.T
+	command []string
+	url     string
+	served  atomic.Pointer[memory]
+}
+
+// serve answers from a copy: the server's goroutines outlive the requests that are awaited.
+func (h *history) serve(files memory) {
+	own := maps.Clone(files)
+	h.served.Store(&own)
+}
+
+// counter is a new client's folder: it holds the first root.
+func (h *history) counter() string {
+	dir := h.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "root.json"), h.root(), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	return dir
+}
+
+func (h *history) follow(dir string, targets ...string) (answer, error) {
+	args := append(append(h.command[1:len(h.command):len(h.command)], h.url, dir), targets...)
+	out, err := exec.Command(h.command[0], args...).Output()
+	var a answer
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(out, &a)
+}
+
+// compare has both clients follow, each from where it was, and find the same.
+func (h *history) compare(dir string, mine *Trusted, targets ...string) *Trusted {
+	h.t.Helper()
+	got, err := h.follow(dir, targets...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	mine = h.mustFollow(*h.served.Load(), mine)
+	if got.Root != mine.RootVersion() || got.Timestamp != mine.Version() || got.Snapshot != mine.snapshot.version {
+		h.t.Errorf("it has %+v; here root %d, timestamp %d", got, mine.RootVersion(), mine.Version())
+	}
+	for _, path := range targets {
+		info, err := mine.Target(path)
+		theirs := got.Found[path]
+		if (err == nil) != (theirs != nil) {
+			h.t.Errorf("%s: it found it: %v; here: %v", path, theirs != nil, err)
+		} else if theirs != nil && (theirs.Length != info.Length || theirs.SHA256 != hex.EncodeToString(info.SHA256[:])) {
+			h.t.Errorf("%s: different contents", path)
+		}
+	}
+	return mine
+}
+
+func followHistory(t *testing.T, command ...string) {
+	// These clients judge expiry by this machine's clock.
+	w := newWorldAt(t, time.Now().UTC().Truncate(time.Second), insurerA, insurerB, insurerC)
+	h := &history{world: w, t: t, command: command}
+	h.serve(w.store)
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		data, ok := (*served.Load())[strings.TrimPrefix(r.URL.Path, "/")]
+		data, ok := (*h.served.Load())[strings.TrimPrefix(r.URL.Path, "/")]
 		if !ok {
 			rw.WriteHeader(404)
 			return
@@ -49,88 +127,77 @@ func TestInteropTUFJS(t *testing.T) {
 		_, _ = rw.Write(data)
 	}))
 	defer srv.Close()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "root.json"), w.root(), 0o600); err != nil {
-		t.Fatal(err)
+	h.url = srv.URL
+
+	all := []string{"codes.json", "none.json", "amc/" + insurerA + "/issuer.json", "amc/" + insurerA + "/status/3", "amc/" + insurerA + "/notices.json",
+		"amc/" + insurerA + "/issued/Xq3f9aLmQ2s.0-2", "amc/" + insurerC + "/status/3", "amc/" + insurerB + "/status/4"}
+	// Three counters: one that is always there, one that sleeps through both
+	// rotations, one that meets a thief.
+	daily, sleeper, victim := h.counter(), h.counter(), h.counter()
+	first := h.compare(daily, nil, all...)
+	h.compare(sleeper, nil, all...)
+	mine := first
+
+	w.nextDay()
+	poison := w.rob(StatusRole(insurerA), RoleSnapshot, RoleTimestamp)
+	h.serve(poison)
+	sick := h.compare(victim, nil, all...)
+	h.serve(w.store)
+	mine = h.compare(daily, mine, all...)
+	before := w.copy()
+	if _, err := h.follow(victim, all...); err == nil {
+		t.Error("the victim went back without a rotation")
 	}
-	type answer struct {
-		Root, Timestamp, Snapshot int64
-		Found                     map[string]*struct {
-			Length int64
-			SHA256 string
-		}
-	}
-	followIn := func(dir string, targets ...string) (answer, error) {
-		args := append([]string{filepath.Join("testdata", "interop", "follow.js"), srv.URL, dir}, targets...)
-		out, err := exec.Command(node, args...).Output()
-		var a answer
-		if err != nil {
-			return a, err
-		}
-		return a, json.Unmarshal(out, &a)
-	}
-	follow := func(targets ...string) (answer, error) { return followIn(dir, targets...) }
-	compare := func(targets ...string) {
-		t.Helper()
-		got, err := follow(targets...)
-		if err != nil {
+
+	for range 2 {
+		w.replace(RoleRoot, RoleTargets, RoleSnapshot, RoleTimestamp, InsurerRole(insurerA), StatusRole(insurerA))
+		w.set(InsurerRole(insurerA), "amc/"+insurerA+"/issued/Xq3f9aLmQ2s.0-2", "digests "+w.now.String(), map[string]int{"cards": 1})
+		w.set(InsurerRole(insurerA), "amc/"+insurerA+"/notices.json", "notices "+w.now.String(), nil)
+		if err := w.repo.SetAnchor("12:" + strings.Repeat("ab", 32)); err != nil {
 			t.Fatal(err)
 		}
-		mine := w.mustFollow(*served.Load(), nil)
-		if got.Root != mine.RootVersion() || got.Timestamp != mine.Version() || got.Snapshot != mine.snapshot.version {
-			t.Errorf("tuf-js has %+v, this client timestamp %d", got, mine.Version())
-		}
-		for _, path := range targets {
-			info, err := mine.Target(path)
-			theirs := got.Found[path]
-			if (err == nil) != (theirs != nil) {
-				t.Errorf("%s: tuf-js found it: %v; this client: %v", path, theirs != nil, err)
-			} else if theirs != nil && (theirs.Length != info.Length || theirs.SHA256 != hex.EncodeToString(info.SHA256[:])) {
-				t.Errorf("%s: different contents", path)
-			}
-		}
+		w.nextDay()
+		h.serve(w.store)
+		mine = h.compare(daily, mine, all...)
+		sick = h.compare(victim, sick, all...)
 	}
+	if mine.RootVersion() != 3 || mine.Anchor() == "" || sick.Version() != mine.Version() {
+		t.Errorf("root %d, anchor %q", mine.RootVersion(), mine.Anchor())
+	}
+	h.compare(sleeper, first, all...)
+	h.compare(h.counter(), nil, all...)
 
-	all := []string{"codes.json", "none.json", "amc/" + insurerA + "/issuer.json", "amc/" + insurerA + "/status/3", "amc/" + insurerC + "/status/3", "amc/" + insurerB + "/status/4"}
-	compare(all...)
-	day1 := w.copy()
-	w.rotateRoot(nil)
-	w.nextDay()
-	w.set(InsurerRole(insurerA), "amc/"+insurerA+"/issued/Xq3f9aLmQ2s", "digests", map[string]int{"cards": 1})
-	w.publish()
-	serve(w.store)
-	compare(append(all, "amc/"+insurerA+"/issued/Xq3f9aLmQ2s")...)
-
-	// What this client refuses, tuf-js refuses too.
+	// What this client refuses, it refuses too.
+	path, snap := w.latest(w.store, RoleSnapshot)
 	for name, spoil := range map[string]func(f memory){
-		"rollback":         func(f memory) { f[timestampPath] = day1[timestampPath] },
-		"false signature":  func(f memory) { w.forge(f, RoleTimestamp, func(s map[string]any) { s["version"] = 99 }, newKey(t)) },
-		"mixed role":       func(f memory) { f["3.snapshot.json"] = f["2.snapshot.json"] },
-		"one of two roots": func(f memory) { w.rotateRootIn(f, nil, w.keys[RoleRoot][0]) },
+		"rollback":          func(f memory) { w.forge(f, RoleTimestamp, func(s map[string]any) { s["version"] = 1 }) },
+		"before the change": func(f memory) { f[timestampPath] = before[timestampPath] },
+		"thief's, replayed": func(f memory) { maps.Copy(f, merge(poison, w.store, "2.root.json", "3.root.json")) },
+		"false signature":   func(f memory) { w.forge(f, RoleTimestamp, func(s map[string]any) { s["version"] = 99 }, newKey(t)) },
+		"one of two roots":  func(f memory) { w.rotateRootIn(f, nil, w.keys[RoleRoot][0]) },
+		"mixed": func(f memory) {
+			w.forge(f, RoleTimestamp, func(s map[string]any) {
+				s["version"] = 98
+				bind(s, RoleSnapshot, snap+1, f[path])
+			})
+			f[metaPath(RoleSnapshot, snap+1)] = before["2.snapshot.json"]
+		},
 	} {
 		files := w.copy()
 		spoil(files)
-		// A change that both must look at: a fresh timestamp over the spoiled files.
-		if name == "mixed role" {
-			w.forge(files, RoleTimestamp, func(s map[string]any) {
-				s["version"] = 98
-				bind(s, RoleSnapshot, 4, w.store["3.snapshot.json"])
-			})
-			files["4.snapshot.json"] = files["2.snapshot.json"]
-		}
-		serve(files)
-		// tuf-js keeps what it had accepted before a refusal: each on its own copy.
+		h.serve(files)
+		// It keeps what it had accepted before a refusal: each on its own copy.
 		copied := filepath.Join(t.TempDir(), "state")
-		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		if err := os.CopyFS(copied, os.DirFS(daily)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := followIn(copied, "codes.json"); err == nil {
-			t.Errorf("%s: tuf-js accepted it", name)
+		if _, err := h.follow(copied, "codes.json"); err == nil {
+			t.Errorf("%s: it was accepted there", name)
 		}
-		if _, err := w.follow(files, w.repo.View()); err == nil {
-			t.Errorf("%s: this client accepted it", name)
+		if _, err := w.follow(files, mine); err == nil {
+			t.Errorf("%s: it was accepted here", name)
 		}
 	}
-	serve(w.store)
-	compare(all...)
+	h.serve(w.store)
+	h.compare(daily, mine, all...)
 }

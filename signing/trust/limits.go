@@ -41,6 +41,11 @@ const (
 	// A path is at most 200 characters: with a 64-character hash and a folder
 	// it fits the 260 of Windows.
 	maxPath = 200
+	// An anchor is a number and a digest.
+	maxAnchor = 128
+	// A draft carries every root since the first: 4 KB each, ten a year for a
+	// century.
+	maxDraft = 4 << 20
 	// Custom data is a revision number, not content.
 	maxCustom = 1 << 10
 

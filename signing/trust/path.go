@@ -17,7 +17,8 @@ const (
 
 const timestampPath = "timestamp.json"
 
-// InsurerRole is the role of an insurer's offline key: issuer.json and issued/*.
+// InsurerRole is the role of an insurer's offline key: issuer.json,
+// issued/* and notices.json.
 func InsurerRole(key string) string { return "amc-" + key }
 
 // StatusRole is the role of an insurer's online key: status/*.
@@ -78,7 +79,7 @@ func Owner(path string) (role string, err error) {
 	}
 	folder, name, deep := strings.Cut(rest, "/")
 	switch {
-	case rest == "issuer.json":
+	case rest == "issuer.json", rest == "notices.json":
 		return InsurerRole(key), nil
 	case deep && folder == "issued" && !strings.Contains(name, "/"):
 		return InsurerRole(key), nil
@@ -96,8 +97,16 @@ func rolePaths(key string, status bool) []string {
 	if status {
 		return []string{"amc/" + key + "/status/*"}
 	}
+	return []string{"amc/" + key + "/issuer.json", "amc/" + key + "/issued/*", "amc/" + key + "/notices.json", "amc/" + key + "/status/*"}
+}
+
+// narrowPaths is what an insurer's role was given before there were notices.
+// Such a delegation is still good, for everything but notices.
+func narrowPaths(key string) []string {
 	return []string{"amc/" + key + "/issuer.json", "amc/" + key + "/issued/*", "amc/" + key + "/status/*"}
 }
+
+func noticesPath(key string) string { return "amc/" + key + "/notices.json" }
 
 // splitRole takes a delegated role's name apart.
 func splitRole(role string) (key string, status bool, err error) {

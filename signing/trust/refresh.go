@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,7 +33,12 @@ type Report struct {
 	Bytes     int64 // bytes fetched
 	Reused    int   // metadata files taken from Current unchanged
 	Roots     int   // steps of the root chain followed
-	Recovered bool  // timestamp or snapshot keys were replaced: versions start afresh
+	Recovered bool  // the timestamp's keys were replaced: its version and its date of publication start afresh
+
+	// Replaced lists the roles (RoleTimestamp, RoleSnapshot, RoleTargets,
+	// insurers' and status roles), sorted, whose keys in Current bind no more:
+	// for these alone a version may start afresh.
+	Replaced []string
 }
 
 // Refresh brings the newest state that src offers and that may follow
@@ -42,12 +49,14 @@ type Report struct {
 // Errors: a refusal (ErrSignature, ErrRollback, ErrMixed, …), ErrSource's
 // family, or the context's. The Report counts up to the error.
 func Refresh(ctx context.Context, src Source, o RefreshOptions) (*Trusted, Report, error) {
-	r := &refresh{src: src, cur: o.Current, now: o.Now}
+	r := &refresh{src: src, cur: o.Current, now: o.Now, replaced: map[string]bool{}}
 	next, err := r.run(ctx, o.Root)
 	if err == nil && o.Want != nil {
 		err = o.Want(ctx, next, func(path string) ([]byte, error) { return r.target(ctx, next, path) })
 	}
 	r.report.Files, r.report.Bytes = r.files, r.bytes
+	r.report.Replaced = slices.Sorted(maps.Keys(r.replaced))
+	r.report.Recovered = r.replaced[RoleTimestamp]
 	if err != nil {
 		return nil, r.report, err
 	}
@@ -78,6 +87,8 @@ type refresh struct {
 	now    time.Time
 	report Report
 
+	replaced map[string]bool // roles whose keys in cur bind no more
+
 	mu    sync.Mutex
 	files int
 	bytes int64
@@ -101,15 +112,11 @@ func (r *refresh) run(ctx context.Context, pinned []byte) (*Trusted, error) {
 	}
 	root := roots[len(roots)-1]
 
-	// 5.3.11: when keys of timestamp or snapshot were replaced, what the old
-	// ones signed binds no more: the way back from a fast-forward attack.
-	floor := r.cur
-	if floor != nil && !stillSigned(root, floor) {
-		floor, r.report.Recovered = nil, true
-	}
+	// 5.3.11 and what goes beyond it: see binds.
+	r.judgeTop(root)
 
 	// 5.4: the timestamp.
-	ts, err := r.nextTimestamp(ctx, root, floor)
+	ts, err := r.nextTimestamp(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -130,15 +137,15 @@ func (r *refresh) run(ctx context.Context, pinned []byte) (*Trusted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if floor != nil {
-		if err := checkForward(floor, next); err != nil {
+	if r.cur != nil {
+		if err := r.checkForward(next); err != nil {
 			return nil, err
 		}
 	}
 	if _, err := next.Metadata(); err != nil {
 		return nil, err
 	}
-	if err := workflow(floor, next); err != nil {
+	if err := workflow(r.cur, next, r.replaced); err != nil {
 		return nil, err
 	}
 	r.report.Changed = true
@@ -169,86 +176,6 @@ func (r *refresh) followRoots(ctx context.Context, roots []*rootDoc) ([]*rootDoc
 		// Never aliased: roots may share its array with the current state.
 		roots = append(roots[:len(roots):len(roots)], next)
 	}
-}
-
-// stillSigned says whether the current timestamp and snapshot would still be
-// accepted under root. Unknown signatures are passed over: a thief could strip
-// them and replay the rest.
-func stillSigned(root *rootDoc, cur *Trusted) bool {
-	return cur.timestamp.verify(true, root.roles[RoleTimestamp]) == nil &&
-		cur.snapshot.verify(true, root.roles[RoleSnapshot]) == nil
-}
-
-// nextTimestamp fetches the timestamp and checks that it may follow floor.
-// The current one is returned when the source has nothing newer.
-func (r *refresh) nextTimestamp(ctx context.Context, root *rootDoc, floor *Trusted) (*timestampDoc, error) {
-	data, err := r.fetch(ctx, timestampPath, maxTimestamp)
-	if err != nil {
-		return nil, err
-	}
-	if floor != nil && string(data) == string(floor.timestamp.data) {
-		return floor.timestamp, nil
-	}
-	ts, err := openTimestamp(root, data)
-	if err != nil {
-		return nil, err
-	}
-	if floor != nil {
-		if ts.version == floor.timestamp.version {
-			// The same signed statement, signed again, is still the same.
-			if ts.digest == floor.timestamp.digest {
-				return floor.timestamp, nil
-			}
-			return nil, fmt.Errorf("%w: timestamp %d", ErrForked, ts.version)
-		}
-		if err := checkStep(RoleTimestamp, floor.timestamp.version, ts.version); err != nil {
-			return nil, err
-		}
-		if err := checkStep(RoleSnapshot, floor.timestamp.snapshot.version, ts.snapshot.version); err != nil {
-			return nil, err
-		}
-		if ts.published.Before(floor.timestamp.published) {
-			return nil, fmt.Errorf("%w: published %s, this machine has %s", ErrRollback,
-				ts.published.Format(timeForm), floor.timestamp.published.Format(timeForm))
-		}
-	}
-	known := floor != nil && ts.published.Equal(floor.timestamp.published)
-	if !known && ts.published.After(r.now.Add(maxFuture)) {
-		return nil, fmt.Errorf("%w: published %s, clock says %s", ErrFromFuture,
-			ts.published.Format(timeForm), r.now.UTC().Format(timeForm))
-	}
-	return ts, nil
-}
-
-// checkForward refuses a snapshot that takes back any role's version, drops a
-// role, runs ahead, or has other bytes for a version that is already known.
-func checkForward(old, next *Trusted) error {
-	for role, ref := range old.snapshot.meta {
-		now, ok := next.snapshot.meta[role]
-		if !ok {
-			return fmt.Errorf("%w: %s has disappeared", ErrRollback, role)
-		}
-		if err := checkStep(role, ref.version, now.version); err != nil {
-			return err
-		}
-		if now.version == ref.version && now != ref {
-			return fmt.Errorf("%w: %s %d", ErrForked, role, now.version)
-		}
-	}
-	if a, b := old.timestamp.snapshot, next.timestamp.snapshot; a.version == b.version && a != b {
-		return fmt.Errorf("%w: snapshot %d", ErrForked, a.version)
-	}
-	return nil
-}
-
-func checkStep(role string, from, to int64) error {
-	if to < from {
-		return fmt.Errorf("%w: %s %d, this machine has %d", ErrRollback, role, to, from)
-	}
-	if to-from > maxVersionStep {
-		return fmt.Errorf("%w: %s jumps from %d to %d", ErrFastForward, role, from, to)
-	}
-	return nil
 }
 
 // target brings one target, verified.

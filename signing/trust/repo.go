@@ -57,10 +57,13 @@ type Repo struct {
 	first    []byte // bytes of the pinned root, once committed
 	snapshot int64  // last committed version, 0 before
 	stamp    int64
+	anchor   string
 	roles    map[string]*role // targets and delegated roles
 	pending  map[string][]byte
 	view     *Trusted // last committed state
 	warnings []string
+
+	installed []*rootDoc // roots that the next Commit publishes, the last one being root
 }
 
 // role is one role of targets with what has changed since the last Commit.
@@ -131,7 +134,7 @@ func Load(read func(path string) ([]byte, error)) (*Repo, error) {
 	if view, err = Open(held.read, first); err != nil {
 		return nil, err
 	}
-	r := &Repo{life: DefaultLifetimes(), first: first, view: view, snapshot: view.snapshot.version, stamp: view.Version(),
+	r := &Repo{life: DefaultLifetimes(), first: first, view: view, snapshot: view.snapshot.version, stamp: view.Version(), anchor: view.Anchor(),
 		roles: map[string]*role{}, pending: map[string][]byte{}}
 	if r.root, err = new(metadata.Metadata[metadata.RootType]).FromBytes(view.root().data); err != nil {
 		return nil, tufError(err)
@@ -155,72 +158,6 @@ func (r *Repo) SetLifetimes(l Lifetimes) { r.life = l }
 
 // View is the last committed state as a counter sees it; nil before the first Commit.
 func (r *Repo) View() *Trusted { return r.view }
-
-// AddInsurer gives an insurer (CheckInsurerKey) its two roles. Adding it again
-// with the same keys does nothing; with others it is ErrInsurerExists. A key
-// that already has any role in the repository is ErrWrongKey.
-func (r *Repo) AddInsurer(key string, offline, status crypto.PublicKey) error {
-	if err := CheckInsurerKey(key); err != nil {
-		return err
-	}
-	offKey, offID, err := tufKey(offline)
-	if err != nil {
-		return err
-	}
-	statKey, statID, err := tufKey(status)
-	if err != nil {
-		return err
-	}
-	top := &r.roles[RoleTargets].meta.Signed
-	if old := r.roles[InsurerRole(key)]; old != nil {
-		_, sameOff := top.Delegations.Keys[offID]
-		for _, d := range top.Delegations.Roles {
-			if d.Name == InsurerRole(key) {
-				sameOff = sameOff && d.KeyIDs[0] == offID
-			}
-		}
-		if _, sameStat := old.meta.Signed.Delegations.Keys[statID]; sameOff && sameStat {
-			return nil
-		}
-		return fmt.Errorf("%w: %s", ErrInsurerExists, key)
-	}
-	if offID == statID || r.keyUsed(offID) || r.keyUsed(statID) {
-		return fmt.Errorf("%w: a key of %s already has a role", ErrWrongKey, key)
-	}
-	if len(top.Delegations.Roles) >= maxInsurers {
-		return fmt.Errorf("%w: at most %d insurers", ErrTooLarge, maxInsurers)
-	}
-	insurer := newTargets()
-	insurer.Signed.Delegations = &metadata.Delegations{Keys: map[string]*metadata.Key{statID: statKey}, Roles: []metadata.DelegatedRole{delegation(key, true, statID)}}
-	top.Delegations.Keys[offID] = offKey
-	top.Delegations.Roles = append(top.Delegations.Roles, delegation(key, false, offID))
-	r.roles[RoleTargets].dirty = true
-	r.roles[InsurerRole(key)] = &role{meta: insurer, dirty: true}
-	r.roles[StatusRole(key)] = &role{meta: newTargets(), dirty: true}
-	return nil
-}
-
-func delegation(key string, status bool, id string) metadata.DelegatedRole {
-	name := InsurerRole(key)
-	if status {
-		name = StatusRole(key)
-	}
-	return metadata.DelegatedRole{Name: name, KeyIDs: []string{id}, Threshold: 1, Terminating: true, Paths: rolePaths(key, status)}
-}
-
-func (r *Repo) keyUsed(id string) bool {
-	if _, ok := r.root.Signed.Keys[id]; ok {
-		return true
-	}
-	for _, x := range r.roles {
-		if d := x.meta.Signed.Delegations; d != nil {
-			if _, ok := d.Keys[id]; ok {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 // SetTarget puts data at path, to be signed by roleName at the next Commit,
 // which must own path (ErrScope otherwise). custom may be nil, or anything that
@@ -251,6 +188,9 @@ func (r *Repo) SetTarget(roleName, path string, data []byte, custom any) error {
 	}
 	t.meta.Signed.Targets[path] = target
 	t.dirty = true
+	if key, status, err := splitRole(roleName); err == nil && !status && path == noticesPath(key) {
+		r.widen(key)
+	}
 	r.pending[path] = bytes.Clone(data)
 	if r.pending[path] == nil {
 		r.pending[path] = []byte{}

@@ -24,15 +24,21 @@ func parseRoot(data []byte) (*rootDoc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root: %w", err)
 	}
+	return readRoot(d)
+}
+
+// readRoot reads what only a root says.
+func readRoot(d *document) (*rootDoc, error) {
 	if d.signed.get("consistent_snapshot").kind != 't' {
 		return nil, malformed("root: consistent_snapshot must be true")
 	}
+	var err error
 	r := &rootDoc{document: d, roles: map[string]authority{}}
 	keys, roles := d.signed.get("keys"), d.signed.get("roles")
-	if err := exactly(roles, RoleRoot, RoleSnapshot, RoleTargets, RoleTimestamp); err != nil {
+	if err := exactly(roles, topRoles...); err != nil {
 		return nil, err
 	}
-	for i, role := range []string{RoleRoot, RoleSnapshot, RoleTargets, RoleTimestamp} {
+	for i, role := range topRoles {
 		if err := exactly(roles.kids[i], "keyids", "threshold"); err != nil {
 			return nil, err
 		}
@@ -99,6 +105,7 @@ func (m metaRef) check(role string, data []byte) error {
 type timestampDoc struct {
 	*document
 	published time.Time
+	anchor    string // "" when there is none
 	snapshot  metaRef
 }
 
@@ -129,6 +136,11 @@ func parseTimestamp(data []byte) (*timestampDoc, error) {
 		}
 	} else if p.kind != 0 {
 		return nil, malformed("published is not text")
+	}
+	if a := d.signed.get("anchor"); a.kind == '"' && isAnchor(a.text()) {
+		t.anchor = a.text()
+	} else if a.kind != 0 {
+		return nil, malformed("anchor is not a short text")
 	}
 	return t, nil
 }
@@ -183,6 +195,7 @@ type targetsDoc struct {
 	targets   map[string]Info
 	keys      node
 	delegated map[string]node // role name -> its delegation
+	narrow    map[string]bool // delegated without notices.json, as it was once
 }
 
 // parseTargets reads the metadata of role and refuses any word outside its
@@ -257,7 +270,7 @@ func (t *targetsDoc) parseDelegations(role string, n node) error {
 	if t.keys.kind != '{' || list.kind != '[' || len(list.kids) > maxInsurers {
 		return malformed(role + ": delegations")
 	}
-	t.delegated = make(map[string]node, len(list.kids))
+	t.delegated, t.narrow = make(map[string]node, len(list.kids)), map[string]bool{}
 	for _, r := range list.kids {
 		if err := exactly(r, "keyids", "name", "paths", "terminating", "threshold"); err != nil {
 			return fmt.Errorf("%s: delegation: %w", role, err)
@@ -279,14 +292,19 @@ func (t *targetsDoc) parseDelegations(role string, n node) error {
 		}
 		var paths []string
 		for _, p := range r.get("paths").kids {
-			if p.kind == '"' {
-				paths = append(paths, p.text())
+			if p.kind != '"' {
+				return fmt.Errorf("%w: a path for %s is not text", ErrScope, name)
 			}
+			paths = append(paths, p.text())
 		}
-		if !slices.Equal(paths, rolePaths(key, status)) || r.get("terminating").kind != 't' {
+		narrow := !status && slices.Equal(paths, narrowPaths(key))
+		if !narrow && !slices.Equal(paths, rolePaths(key, status)) || r.get("terminating").kind != 't' {
 			return fmt.Errorf("%w: %s gives %s other paths than its own", ErrScope, role, name)
 		}
 		t.delegated[name] = r
+		if narrow {
+			t.narrow[name] = true
+		}
 	}
 	return nil
 }

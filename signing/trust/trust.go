@@ -8,6 +8,11 @@
 // hand, and [Open] for every verification, which needs no source and no clock.
 // Everything is bytes: the caller stores them where it likes.
 //
+// Keys change by DraftRoot, SignRoot (for holders, on any machine, after
+// [ReviewRoot]) and InstallRoot, insurers' by ReplaceInsurerKeys; the next
+// Commit signs anew what that requires. A reader then holds each role to what
+// its own keys have signed, and no longer to what replaced ones have.
+//
 // Two readers look at every file that comes from outside. The strict one of
 // this package accepts exactly one spelling of each file and is fast enough
 // for one verification in a fresh process; go-tuf's runs the specification's

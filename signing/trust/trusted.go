@@ -50,6 +50,17 @@ func Open(files func(path string) ([]byte, error), root []byte) (*Trusted, error
 	if t.top, err = t.openTargets(RoleTargets, func() (authority, error) { return top, nil }); err != nil {
 		return nil, err
 	}
+	// A thief of the online keys could list roles that nobody delegates to, and
+	// whoever had seen them would miss them in every honest state afterwards.
+	for role := range t.snapshot.meta {
+		if role == RoleTargets {
+			continue
+		}
+		key, _, _ := splitRole(role)
+		if _, ok := t.top.delegated[InsurerRole(key)]; !ok {
+			return nil, fmt.Errorf("%w: the snapshot lists %s, to which nobody delegates", ErrScope, role)
+		}
+	}
 	return t, nil
 }
 
@@ -210,9 +221,16 @@ func (t *Trusted) roleLocked(name string) (*targetsDoc, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, there := d.targets[noticesPath(key)]; there && t.top.narrow[name] {
+		return nil, fmt.Errorf("%w: %s was not given notices", ErrScope, name)
+	}
 	t.roles[name] = d
 	return d, nil
 }
+
+// TakesNotices says whether an insurer's delegation names the path of its
+// notices. One of before there were any must be signed anew by targets first.
+func (t *Trusted) TakesNotices(key string) bool { return !t.top.narrow[InsurerRole(key)] }
 
 func (t *Trusted) root() *rootDoc { return t.roots[len(t.roots)-1] }
 

@@ -11,8 +11,9 @@ import (
 )
 
 // workflow replays the step from old (nil the first time) to next in go-tuf.
-// Times are judged as of next's own publication.
-func workflow(old, next *Trusted) error {
+// Times are judged as of next's own publication. What replaced keys have signed
+// in old is kept from go-tuf, which would be bound by it.
+func workflow(old, next *Trusted, replaced map[string]bool) error {
 	tm, err := trustedmetadata.New(next.roots[0].data)
 	if err != nil {
 		return tufError(err)
@@ -24,9 +25,12 @@ func workflow(old, next *Trusted) error {
 	}
 	tm.RefTime = next.Published()
 	// The same timestamp under a new root is no update of the timestamp.
-	if old != nil && old.timestamp.version != next.timestamp.version {
+	if old != nil && old.timestamp.version != next.timestamp.version && !replaced[RoleTimestamp] {
 		if tm.Timestamp, err = new(metadata.Metadata[metadata.TimestampType]).FromBytes(old.timestamp.data); err != nil {
 			return tufError(err)
+		}
+		if replaced[RoleSnapshot] {
+			tm.Timestamp.Signed.Meta["snapshot.json"].Version = 0
 		}
 	}
 	if _, err := tm.UpdateTimestamp(next.timestamp.data); err != nil {
@@ -35,6 +39,9 @@ func workflow(old, next *Trusted) error {
 	if old != nil {
 		if tm.Snapshot, err = new(metadata.Metadata[metadata.SnapshotType]).FromBytes(old.snapshot.data); err != nil {
 			return tufError(err)
+		}
+		for role := range replaced {
+			delete(tm.Snapshot.Signed.Meta, role+".json")
 		}
 	}
 	if _, err := tm.UpdateSnapshot(next.snapshot.data, false); err != nil {
