@@ -314,6 +314,9 @@ func checkKey(k *signing.PublicKey, kind signing.Kind, owner string, seen map[st
 	return nil
 }
 
+// IsPhone says whether issuer.json could hold s as a phone number.
+func IsPhone(s string) bool { return phone(s) }
+
 // phone says whether s is 3 to 24 of 0-9, spaces, "." and "+", beginning with a digit or "+".
 func phone(s string) bool {
 	if len(s) < 3 || len(s) > 24 || s[0] == ' ' || s[0] == '.' || s[len(s)-1] == ' ' {

@@ -106,6 +106,9 @@ func CheckNote(s string) error {
 	return nil
 }
 
+// IsNoteRune says whether a footnote may hold r. Longer texts that a counter shows follow the same alphabet.
+func IsNoteRune(r rune) bool { return isNoteRune(r) }
+
 func isNoteRune(r rune) bool {
 	switch {
 	case r < utf8.RuneSelf:
