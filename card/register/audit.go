@@ -58,11 +58,20 @@ func CheckAudit(tx Audit, known ...journal.Head) (journal.Head, error) {
 	if err != nil {
 		return journal.Head{}, err
 	}
+	return CheckAuditSince(tx, start, known...)
+}
+
+// CheckAuditSince is CheckAudit for the entries after a head that is vouched for: it says nothing of those before. Known heads
+// before it are passed over; a chain that ends before it is truncated.
+func CheckAuditSince(tx Audit, start journal.Head, known ...journal.Head) (journal.Head, error) {
 	head, err := tx.AuditHead()
 	if err != nil {
 		return journal.Head{}, err
 	}
-	end, err := journal.Verify(start, auditEntries(tx), append([]journal.Head{head}, known...)...)
+	if head.Seq < start.Seq {
+		return journal.Head{}, &journal.Fault{Seq: head.Seq + 1, What: journal.ErrTruncated}
+	}
+	end, err := journal.Verify(start, auditEntries(tx, start.Seq), append([]journal.Head{head}, known...)...)
 	if err != nil {
 		return journal.Head{}, err
 	}
@@ -72,10 +81,10 @@ func CheckAudit(tx Audit, known ...journal.Head) (journal.Head, error) {
 	return end, nil
 }
 
-// auditEntries reads the chain page by page, in the order of the stored numbers.
-func auditEntries(tx Audit) iter.Seq2[journal.Entry, error] {
+// auditEntries reads the entries after a number page by page, in the order of the stored numbers.
+func auditEntries(tx Audit, seq uint64) iter.Seq2[journal.Entry, error] {
 	return func(yield func(journal.Entry, error) bool) {
-		for seq := uint64(0); ; {
+		for {
 			page, err := tx.AuditAfter(seq, 1000)
 			if err != nil {
 				yield(journal.Entry{}, err)

@@ -18,7 +18,8 @@ type Insurer struct {
 	Keys     KeyNames // names in the key stores; the register never holds a private key
 }
 
-// KeyNames are the names of an insurer's private keys in the operator's key stores.
+// KeyNames are the names of an insurer's first private keys in the operator's key stores; its later keys have numbered names, and
+// are found by their public halves.
 type KeyNames struct {
 	Card    string `json:"card"`    // signs cards; online
 	List    string `json:"list"`    // signs Token Status Lists; online

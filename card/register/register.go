@@ -45,6 +45,9 @@ var (
 
 	// ErrReadOnly says that a change was asked for inside View: a fault of the program.
 	ErrReadOnly = errors.New("register: change inside a read transaction")
+
+	// ErrProtected says that the register may only be read: its file, its folder or the medium is write-protected.
+	ErrProtected = errors.New("register: write-protected, it can only be read")
 )
 
 // Store is a register. It is safe for concurrent use, by goroutines and by processes.

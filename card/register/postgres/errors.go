@@ -67,7 +67,7 @@ func stated(e *pgconn.PgError) error {
 	case "53200":
 		return fmt.Errorf("postgres: the database is out of memory, nothing was stored (%s)", where)
 	case "42501":
-		return fmt.Errorf("postgres: the role may not do this (%s)", where)
+		return family(ErrRole)
 	case "28000", "28P01":
 		return fmt.Errorf("postgres: the database refuses this user or password (%s)", where)
 	case "3D000":

@@ -56,6 +56,8 @@ var (
 	ErrNotEmpty = fmt.Errorf("postgres: the schema is not empty, a new register is made in an empty one: %w", fs.ErrExist)
 	// ErrClosed is returned by a store after Close.
 	ErrClosed = errors.New("postgres: the register is closed")
+	// ErrRole: the role that connects may not do this, the owner of the register may.
+	ErrRole = errors.New("postgres: the role may not do this")
 	// ErrUnfit says what of the server rules it out.
 	ErrUnfit = errors.New("postgres: the server can't hold a register")
 )

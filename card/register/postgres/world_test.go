@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,6 +66,12 @@ func (k *keys) Generate(name string) (crypto.Signer, error) {
 	}
 	k.byName[name] = &signer{key, &k.signed}
 	return k.byName[name], nil
+}
+
+func (k *keys) Names() ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Sorted(maps.Keys(k.byName)), nil
 }
 
 // world is an operator whose register may break under it.

@@ -17,7 +17,7 @@ import (
 
 // family says whether an error tells the caller more than that the program is at fault.
 func family(err error) bool {
-	for _, f := range []error{register.ErrNotFound, register.ErrConflict, register.ErrCorrupt, register.ErrBusy, register.ErrOutcomeUnknown, register.ErrReadOnly} {
+	for _, f := range []error{register.ErrNotFound, register.ErrConflict, register.ErrCorrupt, register.ErrBusy, register.ErrOutcomeUnknown, register.ErrReadOnly, register.ErrProtected} {
 		if errors.Is(err, f) {
 			return true
 		}

@@ -1,4 +1,4 @@
-//go:build !windows
+//go:build linux
 
 package sealed_test
 
@@ -45,7 +45,7 @@ func BenchmarkSealing(b *testing.B) {
 	ctx := context.Background()
 	for b.Loop() {
 		for i, encrypted := range []bool{false, true} {
-			s := serve(b, encrypted)
+			s := serve(b, nil, encrypted)
 			take := func() {
 				if _, err := s.is.Import(ctx, bytes.NewReader(file.Bytes()), issuer.ImportOptions{}); err != nil {
 					b.Fatal(err)

@@ -1,3 +1,5 @@
+//go:build linux
+
 package sealed_test
 
 import (
@@ -10,8 +12,11 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,11 +24,13 @@ import (
 
 	"sceau/card"
 	"sceau/card/issuer"
+	"sceau/card/notice"
 	"sceau/card/register"
+	"sceau/card/register/postgres"
 	"sceau/card/register/sealed"
-	"sceau/card/register/sqlite"
 	"sceau/card/status"
 	"sceau/fixtures/gen"
+	"sceau/fixtures/pgserver"
 	"sceau/rights"
 	"sceau/signing/keystore"
 )
@@ -79,6 +86,22 @@ func (c *canaries) add(kind, text string) {
 	}
 	c.seen[text] = true
 	c.form(kind, []byte(text))
+	c.coded(kind, text)
+}
+
+// birth adds a date of birth. Its eight digits alone are found by chance in a dump, which is hexadecimal; so they are sought as the
+// JSON of a contract has them.
+func (c *canaries) birth(compact, french string) {
+	c.add("birth", french)
+	if !c.seen[compact] {
+		c.seen[compact] = true
+		c.form("birth", []byte(`"`+compact+`"`))
+		c.coded("birth", compact)
+	}
+}
+
+// coded adds what is made of a text.
+func (c *canaries) coded(kind, text string) {
 	c.encoded(kind, []byte(text))
 	m, s1, s2 := md5.Sum([]byte(text)), sha1.Sum([]byte(text)), sha256.Sum256([]byte(text))
 	for name, digest := range map[string][]byte{" MD5": m[:], " SHA-1": s1[:], " SHA-256": s2[:]} {
@@ -87,12 +110,30 @@ func (c *canaries) add(kind, text string) {
 	}
 }
 
+// alone says whether a form is a text of its own at i. Eight digits inside the hexadecimal of a ciphertext or a hash are found there by
+// chance, once in some runs: a dump of PostgreSQL has megabytes of it. What such a run of digits holds is sought in its own form.
+func (n canary) alone(b []byte, i int) bool {
+	const run = 24 // the shortest hexadecimal in a register is longer, no number of a person is half as long
+	digit := func(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+	if len(n.form) > 8 || strings.Trim(n.form, "0123456789") != "" {
+		return true
+	}
+	from, to := i, i+len(n.form)
+	for from > 0 && to-from < run && digit(b[from-1]) {
+		from--
+	}
+	for to < len(b) && to-from < run && digit(b[to]) {
+		to++
+	}
+	return to-from < run
+}
+
 // find returns how many of each kind are in some bytes. A text counts once.
 func (c *canaries) find(b []byte) map[string]int {
 	found := map[canary]bool{}
 	for i := 0; i+keyLen <= len(b); i++ {
 		for _, n := range c.by[key(b[i:])] {
-			if !found[n] && bytes.HasPrefix(b[i:], []byte(n.form)) {
+			if !found[n] && bytes.HasPrefix(b[i:], []byte(n.form)) && n.alone(b, i) {
 				found[n] = true
 			}
 		}
@@ -161,16 +202,33 @@ func dump(t *testing.T, path string) []byte {
 
 // service is an operator that has done everything a register remembers.
 type service struct {
-	dir   string
-	inner *sqlite.Store
-	keys  *sealed.Keys
-	is    *issuer.Issuer
+	dir    string
+	server *pgserver.Server // nil for a file
+	dsn    string
+	inner  interface {
+		register.Store
+		register.Closer
+		Snapshot(ctx context.Context, path string) error
+	}
+	keys   *sealed.Keys
+	sealed *sealed.Store // nil when the register is plain
+	is     *issuer.Issuer
 }
 
-func serve(t testing.TB, encrypted bool) *service {
+// serve makes an operator whose register is a file, or a database of the server.
+func serve(t testing.TB, server *pgserver.Server, encrypted bool) *service {
 	t.Helper()
-	s := &service{dir: t.TempDir(), keys: newKeys(t)}
-	s.inner = openFile(t, filepath.Join(s.dir, "register.db"))
+	s := &service{dir: t.TempDir(), keys: newKeys(t), server: server}
+	if server == nil {
+		s.inner = openFile(t, filepath.Join(s.dir, "register.db"))
+	} else {
+		s.dsn = server.Database(t)
+		p, err := postgres.Create(context.Background(), s.dsn, postgres.Options{Volatile: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.inner = p
+	}
 	t.Cleanup(func() { s.inner.Close() })
 	pass := keystore.NewPassphrase()
 	online, err := keystore.Create(filepath.Join(s.dir, "keys"), pass, keystore.Options{ScryptLogN: 10})
@@ -183,11 +241,11 @@ func serve(t testing.TB, encrypted bool) *service {
 	}
 	var store register.Store = s.inner
 	if encrypted {
-		w := sealed.New(s.inner, s.keys)
-		if err := w.Mark(t.Context()); err != nil {
+		s.sealed = sealed.New(s.inner, s.keys, func() (*sealed.Keys, error) { return s.keys, nil })
+		if err := s.sealed.Mark(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		store = w.Powers()
+		store = s.sealed.Powers()
 	}
 	now := time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
 	s.is = &issuer.Issuer{Store: store, Online: online, Offline: offline, Now: func() time.Time { now = now.Add(time.Second); return now }, Actor: "test"}
@@ -218,7 +276,7 @@ func (s *service) work(t *testing.T, people *gen.Population, some []rights.Contr
 		return nil
 	}
 	r, err := s.is.Issue(ctx, issuer.IssueRequest{All: true}, emit)
-	if err != nil || r.Issued < 400 {
+	if err != nil || r.Issued < 100 {
 		t.Fatalf("issue: %+v %v", r, err)
 	}
 	day, _ := rights.ParseDate("2027-03-01")
@@ -264,6 +322,80 @@ func (s *service) work(t *testing.T, people *gen.Population, some []rights.Contr
 	}
 }
 
+// troubled is the day after a break-in: a notice, a ceremony, new keys, a stolen one, the people who were within reach, and last a new
+// key of the register, whose rows are written anew.
+func (s *service) troubled(t *testing.T, some []rights.Contract) {
+	t.Helper()
+	ctx := t.Context()
+	must := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	before := s.is.Now
+	s.is.Now = func() time.Time { return before().Add(4 * time.Hour) } // after the publication
+	now := s.is.Now()
+	_, err := s.is.AddNotice(ctx, "", notice.Notice{ID: "panne-1", Kind: notice.Outage, From: now, Until: now.Add(48 * time.Hour), Title: "Service interrompu",
+		Text: "Les contrôles en ligne sont interrompus.", Guaranteed: "Les cartes lues restent garanties.", Phone: "01 23 45 67 89"})
+	must("notice", err)
+	_, err = s.is.RotateCardKey(ctx, amc, now.Add(time.Hour))
+	must("rotation of the card key", err)
+	ceremony, err := s.is.BeginRoot(ctx, issuer.RootPlan{Snapshot: true, Timestamp: true})
+	must("ceremony", err)
+	_, err = s.is.SignRoot(ctx, ceremony.ID, s.is.Offline)
+	must("ceremony", err)
+	_, err = s.is.FinishRoot(ctx, ceremony.ID)
+	must("ceremony", err)
+	var kid string
+	must("a card", s.is.Store.View(ctx, func(tx register.Tx) error {
+		c, err := tx.CardsAfter(1, -1, 1)
+		if err == nil {
+			kid = c[0].KID
+		}
+		return err
+	}))
+	_, err = s.is.CompromiseCardKey(ctx, kid)
+	must("theft", err)
+	within := 0
+	e, err := s.is.Exposure(ctx, issuer.ExposureQuery{Kind: issuer.ExposeRegister, Could: true}, func(issuer.Exposed) error { within++; return nil })
+	must("exposure", err)
+	if within < 500 {
+		t.Errorf("%d people were within reach", within)
+	}
+	must("exposure", s.is.JournalExposure(ctx, e, int64(within)))
+	must("documents", s.is.Store.Update(ctx, func(tx register.Tx) error {
+		for n, kind := range []string{"exposure", "ceremony", "notice", "alarm", "idempotency"} { // whatever they may hold one day
+			who := some[n]
+			text := fmt.Sprintf(`{"who":"%s %s","born":"%s","nir":"%s","adherent":"%s"}`, who.Beneficiaries[0].Nom, who.Beneficiaries[0].Prenom, who.Beneficiaries[0].Birth,
+				who.Beneficiaries[0].NIR, who.Adherent)
+			if err := tx.PutDocument(register.Document{Kind: kind, ID: "of-people", Version: 1, Data: []byte(text)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	if s.sealed == nil {
+		return
+	}
+	next, err := s.keys.Rotated()
+	must("rotation", err)
+	s.keys = next
+	r := sealed.New(s.inner, next)
+	_, err = r.Turn(ctx)
+	must("rotation", err)
+	n, err := r.Rotate(ctx, func(int64) error { return nil })
+	must("rotation", err)
+	_, old, err := r.Count(ctx)
+	must("rotation", err)
+	if n < 500 || old != 0 {
+		t.Errorf("%d rows written anew, %d of the older key", n, old)
+	}
+	s.keys, err = next.Alone()
+	must("retirement", err)
+	must("after the rotation", s.is.Store.View(ctx, func(tx register.Tx) error { _, err := tx.ContractsAfter(amc, "", 1000); return err }))
+}
+
 // media are all the bytes that a thief may get: the file, its log, a dump, a snapshot and a backup.
 func (s *service) media(t *testing.T) map[string][]byte {
 	t.Helper()
@@ -275,7 +407,13 @@ func (s *service) media(t *testing.T) map[string][]byte {
 		}
 		return b
 	}
-	out := map[string][]byte{"file": read(path), "log": read(path + "-wal"), "dump": dump(t, path)}
+	var out map[string][]byte
+	if s.server == nil {
+		out = map[string][]byte{"file": read(path), "log": read(path + "-wal"), "dump": dump(t, path)}
+	} else {
+		pgserver.Exec(t, s.dsn, "CHECKPOINT")
+		out = map[string][]byte{"file": files(t, filepath.Join(s.server.Dir(), "data", "base")), "log": files(t, filepath.Join(s.server.Dir(), "data", "pg_wal")), "dump": pgDump(t, s.dsn)}
+	}
 	snapshot := filepath.Join(s.dir, "snapshot.db")
 	if err := s.inner.Snapshot(t.Context(), snapshot); err != nil {
 		t.Fatal(err)
@@ -287,10 +425,54 @@ func (s *service) media(t *testing.T) map[string][]byte {
 	return out
 }
 
-// TestNoCanary: of 2,000 people, nothing of what names them lies in a sealed register, in any form; the same search finds all
+// files are all files of a folder.
+func files(t *testing.T, dir string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		out.Write(b)
+		if errors.Is(err, fs.ErrNotExist) && filepath.Base(name) == "pg_internal.init" {
+			return nil // a cache of the server's own catalogue, which it may drop at any moment
+		}
+		return err
+	})
+	if err != nil || out.Len() == 0 {
+		t.Fatalf("%s: %d bytes, %v", dir, out.Len(), err)
+	}
+	return out.Bytes()
+}
+
+// pgDump is what an administrator writes with PostgreSQL's own program.
+func pgDump(t *testing.T, dsn string) []byte {
+	t.Helper()
+	all, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = append([]string{"pg_dump"}, all...)
+	b, err := exec.Command(all[len(all)-1], "--dbname", dsn).Output()
+	if err != nil || len(b) < 1000 {
+		t.Fatalf("pg_dump: %d bytes, %v", len(b), err)
+	}
+	return b
+}
+
+// TestNoCanary: of 2,000 people (600 in PostgreSQL, which takes its time), nothing of what names them lies in a sealed register, in any form; the same search finds all
 // of them in a plain one.
 func TestNoCanary(t *testing.T) {
-	people, err := gen.New(5, gen.Options{Households: 820, Insurers: 1})
+	t.Run("sqlite", func(t *testing.T) { noCanary(t, 820, func() *pgserver.Server { return nil }) })
+	t.Run("postgres", func(t *testing.T) {
+		noCanary(t, 250, func() *pgserver.Server { return pgserver.Start(t, pgserver.Options{}) })
+	})
+}
+
+// noCanary: each register has a server of its own, whose files are searched.
+func noCanary(t *testing.T, households int, server func() *pgserver.Server) {
+	people, err := gen.New(5, gen.Options{Households: households, Insurers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,13 +494,14 @@ func TestNoCanary(t *testing.T) {
 			c.add("name", b.Nom)
 			c.add("name", b.Prenom)
 			c.add("name", b.Nom+" "+b.Prenom)
+			c.birth(string(b.Birth), b.Birth.French())
 		}
 	}
-	if count < 2000 || numbers < 1000 {
+	if count < 2*households || numbers < households {
 		t.Fatalf("%d people, %d NIR", count, numbers)
 	}
 	// No forms are found by chance: what lies in a register without people is no canary.
-	empty := serve(t, false)
+	empty := serve(t, server(), false)
 	nobody := 0
 	for _, b := range empty.media(t) {
 		nobody += c.drop(b)
@@ -343,21 +526,36 @@ func TestNoCanary(t *testing.T) {
 		}
 	}
 
-	plain := serve(t, false)
+	for text, want := range map[string]int{"\t" + some[0].Adherent + "\t": 1, `"` + some[0].Adherent + `"`: 1, "name" + some[0].Adherent + "feed": 1,
+		`\x3a` + some[0].Adherent + "ff00ff00ff00ff00": 0, "00112233445566778899aabb" + some[0].Adherent: 0} {
+		if got := c.find([]byte(text))["N° adhérent"]; got != want {
+			t.Errorf("%q holds %d numbers", text, got)
+		}
+	}
+
+	plain := serve(t, server(), false)
 	plain.work(t, people, some)
 	control := map[string]int{}
+	plain.troubled(t, some)
 	for medium, b := range plain.media(t) {
 		found := c.find(b)
 		t.Logf("plain %s: %v", medium, found)
-		control[medium] = found["NIR"]
+		control[medium] = found["NIR"] + found["NIR hex"] // pg_dump writes bytes in hexadecimal
 	}
 	if control["file"]+control["log"] < numbers || control["dump"] < numbers || control["snapshot"] < numbers {
 		t.Errorf("the search finds %v of %d NIR in a plain register: it looks at nothing", control, numbers)
 	}
 
-	s := serve(t, true)
+	s := serve(t, server(), true)
 	s.work(t, people, some)
-	media := s.media(t)
+	media := map[string][]byte{}
+	for medium, b := range s.media(t) {
+		media["first "+medium] = b
+	}
+	s.troubled(t, some)
+	for medium, b := range s.media(t) {
+		media[medium] = b
+	}
 	var backup bytes.Buffer
 	w, err := keystore.EncryptWithPassphrase(&backup, keystore.NewPassphrase(), keystore.Options{ScryptLogN: 10})
 	if err != nil {
@@ -373,8 +571,10 @@ func TestNoCanary(t *testing.T) {
 	if err := s.inner.Close(); err != nil { // the log is folded in
 		t.Fatal(err)
 	}
-	if media["closed file"], err = os.ReadFile(filepath.Join(s.dir, "register.db")); err != nil {
-		t.Fatal(err)
+	if s.server == nil {
+		if media["closed file"], err = os.ReadFile(filepath.Join(s.dir, "register.db")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	total := 0
 	for medium, b := range media {

@@ -24,7 +24,7 @@ func (s *Store) Adopt(ctx context.Context, plain register.Store) error {
 	}
 	return s.Update(ctx, func(tx register.Tx) error {
 		for _, i := range imports {
-			_, d := s.keys.SealImport(i)
+			_, d := s.keys.newest().SealImport(i)
 			_, err := tx.Document(d.Kind, d.ID)
 			if errors.Is(err, register.ErrNotFound) {
 				err = tx.PutDocument(d)
@@ -33,7 +33,7 @@ func (s *Store) Adopt(ctx context.Context, plain register.Store) error {
 				return err
 			}
 		}
-		return tx.PutDocument(s.keys.plainMark())
+		return tx.PutDocument(s.keys.newest().plainMark())
 	})
 }
 

@@ -1,4 +1,4 @@
-// Keys of a sealed register: one keyset that encrypts rows and can be rotated, one that makes tokens and can't.
+// Keys of a sealed register: one keyset that encrypts rows and is rotated while everybody works, one that makes tokens and is not.
 
 package sealed
 
@@ -16,6 +16,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
+	tink_go_proto "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
@@ -30,6 +31,8 @@ type Keys struct {
 	rows, index *keyset.Handle
 	cipher      tink.AEAD
 	mac         *prf.Set
+	primary     uint32          // seals what is written
+	known       map[uint32]bool // open what is read
 }
 
 // NewKeys makes the keys of a new register.
@@ -54,8 +57,58 @@ func newKeys(rows, index *keyset.Handle) (*Keys, error) {
 	if err != nil {
 		return nil, ErrKeys
 	}
-	return &Keys{rows: rows, index: index, cipher: cipher, mac: mac}, nil
+	k := &Keys{rows: rows, index: index, cipher: cipher, mac: mac, known: map[uint32]bool{}}
+	info := rows.KeysetInfo()
+	k.primary = info.GetPrimaryKeyId()
+	for _, i := range info.GetKeyInfo() {
+		if i.GetOutputPrefixType() != tink_go_proto.OutputPrefixType_TINK { // a ciphertext would not name its key
+			return nil, ErrKeys
+		}
+		k.known[i.GetKeyId()] = true
+	}
+	return k, nil
 }
+
+// beginningLen is how many bytes of a ciphertext name its key: a version and the key's number.
+const beginningLen = 5
+
+// beginning is how a ciphertext of the key of that number begins.
+func beginning(id uint32) []byte { return binary.BigEndian.AppendUint32([]byte{1}, id) }
+
+// keyOf reads the number of the key that a ciphertext names.
+func keyOf(ciphertext []byte) (id uint32, ok bool) {
+	if len(ciphertext) < beginningLen || ciphertext[0] != 1 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(ciphertext[1:beginningLen]), true
+}
+
+// knows says whether a ciphertext names a key of these.
+func (k *Keys) knows(ciphertext []byte) bool {
+	id, ok := keyOf(ciphertext)
+	return ok && k.known[id]
+}
+
+// Alone returns keys that are the primary key and nothing else; see Store.Count.
+func (k *Keys) Alone() (*Keys, error) {
+	m := keyset.NewManagerFromHandle(k.rows)
+	for id := range k.known {
+		if id == k.primary {
+			continue
+		}
+		if err := m.Delete(id); err != nil {
+			return nil, fmt.Errorf("sealed: retire: %w", err)
+		}
+	}
+	rows, err := m.Handle()
+	if err != nil {
+		return nil, fmt.Errorf("sealed: retire: %w", err)
+	}
+	return newKeys(rows, k.index)
+}
+
+// Len is how many keys seal or sealed rows: 1 when there is nothing to retire.
+func (k *Keys) Len() int { return len(k.known) }
 
 // Rotated returns keys whose new primary key seals what is written from now on; rows of the older keys are read as before.
 // The key of tokens and keyed hashes stays.

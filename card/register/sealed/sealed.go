@@ -11,7 +11,7 @@
 //
 // Ciphertext is AES-256-GCM under the primary key of a keyset; rows of older keys stay readable. A row that was altered, moved
 // to another place or sealed with other keys is register.ErrCorrupt. Tokens and keyed hashes are HMAC-SHA-256 under a key that
-// is never rotated: another one would find no contract any more, so changing it means writing the register anew.
+// is never rotated: see Store.Rotate, which changes the other one while everybody works.
 //
 // A token has 80 bits. Two numbers of one insurer with one token, 1 in 10^11 for 4 million contracts, are ErrConflict when the
 // second is created; neither is ever read in place of the other.
@@ -47,38 +47,51 @@ var ErrUnsealed = errors.New("sealed: the register is not encrypted")
 // Store is a sealed register. It has no optional power itself: see Powers.
 type Store struct {
 	inner register.Store
-	keys  *Keys
+	keys  *ring
 }
 
 var _ register.Store = (*Store)(nil)
 
-// New wraps a store. It reads nothing: Check says whether these are the keys of the register.
-func New(inner register.Store, k *Keys) *Store { return &Store{inner: inner, keys: k} }
+// New wraps a store. It reads nothing: Check says whether these are the keys of the register. reload, which may be nil, reads the
+// keys in force anew: it is asked when a row names a key that is not known, so that a rotation needs no restart.
+func New(inner register.Store, k *Keys, reload ...func() (*Keys, error)) *Store {
+	var again func() (*Keys, error)
+	if len(reload) > 0 {
+		again = reload[0]
+	}
+	return &Store{inner: inner, keys: newRing(k, again)}
+}
 
-// Update implements register.Store.
+// Update implements register.Store. What it writes is sealed with the key that the mark names in this very transaction: once a
+// rotation has changed the mark, nobody writes with the key before.
 func (s *Store) Update(ctx context.Context, fn func(register.Tx) error) error {
-	return s.inner.Update(ctx, func(tx register.Tx) error { return fn(&txn{Tx: tx, keys: s.keys}) })
+	return s.inner.Update(ctx, func(tx register.Tx) error {
+		if err := s.keys.follow(tx); err != nil {
+			return err
+		}
+		return fn(&txn{Tx: tx, ring: s.keys, keys: s.keys.newest()})
+	})
 }
 
 // View implements register.Store.
 func (s *Store) View(ctx context.Context, fn func(register.Tx) error) error {
-	return s.inner.View(ctx, func(tx register.Tx) error { return fn(&txn{Tx: tx, keys: s.keys}) })
+	return s.inner.View(ctx, func(tx register.Tx) error { return fn(&txn{Tx: tx, ring: s.keys, keys: s.keys.newest()}) })
 }
 
 // Pseudonym is the token of a contract: 16 characters of A-Z2-7, the same for ever, and meaningless without the keys.
-func (s *Store) Pseudonym(k register.ContractKey) string { return s.keys.token(k) }
+func (s *Store) Pseudonym(k register.ContractKey) string { return s.keys.newest().token(k) }
 
 // ByPseudonym reads the contract of a token in a transaction of this store; ErrNotFound when there is none.
 func (s *Store) ByPseudonym(tx register.Tx, insurer, pseudonym string) (register.Contract, error) {
 	t, ok := tx.(*txn)
-	if !ok || t.keys != s.keys {
+	if !ok || t.ring != s.keys {
 		return register.Contract{}, errors.New("sealed: the transaction is another store's")
 	}
 	c, err := t.Tx.Contract(register.ContractKey{Insurer: insurer, Adherent: pseudonym})
 	if err != nil {
 		return register.Contract{}, err
 	}
-	return t.keys.OpenContract(c)
+	return t.openContract(c)
 }
 
 // Powers is the same store with exactly the optional powers (Closer, Inspector, Holder) that the wrapped one has, so that a
@@ -136,7 +149,7 @@ func (s *Store) Powers() register.Store {
 // holder opens what the wrapped store holds.
 type holder struct {
 	inner register.Holder
-	keys  *Keys
+	keys  *ring
 }
 
 // Holding implements register.Holder.
@@ -146,13 +159,14 @@ func (h holder) Holding(ctx context.Context, p card.Place) (register.Holding, er
 		return register.Holding{}, err
 	}
 	token := out.Card.Contract
-	if out.Card, err = h.keys.OpenCard(out.Card); err != nil {
+	t := txn{ring: h.keys}
+	if out.Card, err = t.openCard(out.Card); err != nil {
 		return register.Holding{}, err
 	}
 	if out.Contract.Key != token {
 		return register.Holding{}, fmt.Errorf("%w: the contract of card %s is another's", register.ErrCorrupt, p)
 	}
-	if out.Contract, err = h.keys.OpenContract(out.Contract); err != nil {
+	if out.Contract, err = t.openContract(out.Contract); err != nil {
 		return register.Holding{}, err
 	}
 	return out, nil
@@ -177,7 +191,7 @@ func (s *Store) Mark(ctx context.Context) error {
 		if len(insurers) > 0 {
 			return fmt.Errorf("%w: the register has plain rows already", register.ErrConflict)
 		}
-		return tx.PutDocument(s.keys.plainMark())
+		return tx.PutDocument(s.keys.newest().plainMark())
 	})
 }
 
@@ -203,7 +217,7 @@ func (s *Store) Check(ctx context.Context) error {
 		if errors.Is(err, register.ErrNotFound) {
 			return ErrUnsealed
 		}
-		if err == nil && string(d.Data) != string(s.keys.plainMark().Data) {
+		if err == nil && string(d.Data) != string(s.keys.newest().plainMark().Data) {
 			err = fmt.Errorf("%w: the tokens of the register are of another key", register.ErrCorrupt)
 		}
 		return err

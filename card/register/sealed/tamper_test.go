@@ -18,7 +18,7 @@ func TestTampered(t *testing.T) {
 	walk := func(tx register.Tx) error { _, err := tx.ContractsAfter(amc, "", 10); return err }
 	cards := func(tx register.Tx) error { _, err := tx.CardsAfter(1, -1, 10); return err }
 	document := func(tx register.Tx) error { _, err := tx.Document("session", "0000012"); return err }
-	const noTriggers = `DROP TRIGGER card_same; DROP TRIGGER IF EXISTS document_same; `
+	const noTriggers = `DROP TRIGGER card_same; DROP TRIGGER card_payload; DROP TRIGGER IF EXISTS document_same; `
 	for _, c := range []struct {
 		name, sql string
 		read      func(register.Tx) error

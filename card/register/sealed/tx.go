@@ -12,7 +12,32 @@ import (
 // txn overrides every method that writes or reads an identity; a test holds the list of those it does not.
 type txn struct {
 	register.Tx
-	keys *Keys
+	ring *ring
+	keys *Keys // that seal what this transaction writes; what it reads may be older, or newer when it writes nothing
+}
+
+func (t *txn) openContract(c register.Contract) (register.Contract, error) {
+	k, err := t.ring.of(c.Canonical)
+	if err != nil {
+		return register.Contract{}, err
+	}
+	return k.OpenContract(c)
+}
+
+func (t *txn) openCard(c register.Card) (register.Card, error) {
+	k, err := t.ring.of(c.Payload)
+	if err != nil {
+		return register.Card{}, err
+	}
+	return k.OpenCard(c)
+}
+
+func (t *txn) openDocument(d register.Document) (register.Document, error) {
+	k, err := t.ring.of(d.Data)
+	if err != nil {
+		return register.Document{}, err
+	}
+	return k.OpenDocument(d)
 }
 
 // Contract implements register.Contracts.
@@ -21,7 +46,7 @@ func (t *txn) Contract(k register.ContractKey) (register.Contract, error) {
 	if err != nil {
 		return register.Contract{}, err
 	}
-	if c, err = t.keys.OpenContract(c); err != nil {
+	if c, err = t.openContract(c); err != nil {
 		return register.Contract{}, err
 	}
 	if c.Key != k { // two numbers, one token: this is the other one
@@ -45,7 +70,7 @@ func (t *txn) ContractsAfter(insurer, adherent string, limit int) ([]register.Co
 		adherent = t.keys.token(register.ContractKey{Insurer: insurer, Adherent: adherent})
 	}
 	rows, err := t.Tx.ContractsAfter(insurer, adherent, limit)
-	return opened(rows, err, t.keys.OpenContract)
+	return opened(rows, err, t.openContract)
 }
 
 // opened opens rows where they are.
@@ -101,25 +126,25 @@ func (t *txn) Card(p card.Place) (register.Card, error) {
 	if err != nil {
 		return register.Card{}, err
 	}
-	return t.keys.OpenCard(c)
+	return t.openCard(c)
 }
 
 // CardsOf implements register.Cards.
 func (t *txn) CardsOf(k register.ContractKey) ([]register.Card, error) {
 	rows, err := t.Tx.CardsOf(t.keys.tokenKey(k))
-	return opened(rows, err, t.keys.OpenCard)
+	return opened(rows, err, t.openCard)
 }
 
 // CardsAfter implements register.CardWalk.
 func (t *txn) CardsAfter(list uint32, index int64, limit int) ([]register.Card, error) {
 	rows, err := t.Tx.CardsAfter(list, index, limit)
-	return opened(rows, err, t.keys.OpenCard)
+	return opened(rows, err, t.openCard)
 }
 
 // Intents implements register.CardWalk.
 func (t *txn) Intents(limit int) ([]register.Card, error) {
 	rows, err := t.Tx.Intents(limit)
-	return opened(rows, err, t.keys.OpenCard)
+	return opened(rows, err, t.openCard)
 }
 
 // Document implements register.Documents.
@@ -128,7 +153,7 @@ func (t *txn) Document(kind, id string) (register.Document, error) {
 	if err != nil {
 		return register.Document{}, err
 	}
-	return t.keys.OpenDocument(d)
+	return t.openDocument(d)
 }
 
 // PutDocument implements register.Documents.
@@ -146,5 +171,5 @@ func (t *txn) PutDocument(d register.Document) error {
 // DocumentsAfter implements register.Documents.
 func (t *txn) DocumentsAfter(kind, owner, id string, limit int) ([]register.Document, error) {
 	rows, err := t.Tx.DocumentsAfter(kind, owner, id, limit)
-	return opened(rows, err, t.keys.OpenDocument)
+	return opened(rows, err, t.openDocument)
 }

@@ -41,7 +41,7 @@ func create(path string, o Options) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	s, err := open(f.Name(), o, true)
+	s, err := open(f.Name(), o, creating)
 	if err != nil {
 		return err
 	}

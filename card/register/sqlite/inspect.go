@@ -75,7 +75,7 @@ var ownSchema = sync.OnceValues(func() (objects []object, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := migrate(c, true); err != nil {
+	if err := migrate(c, creating); err != nil {
 		return nil, err
 	}
 	return collect(c, schemaObjects, nil, readObject)

@@ -19,7 +19,8 @@ const applicationID = 0x53636561
 
 // migrate brings the schema to this program's version, each step in one transaction with its number: a kill leaves the
 // version before or the version after. A file that is not a register, or a newer one, is refused untouched.
-func migrate(c *conn, create bool) error {
+func migrate(c *conn, how access) error {
+	create := how == creating
 	steps, err := fs.Glob(migrations, "migrations/*.sql") // in order: names begin with four digits
 	if err != nil {
 		return err
@@ -38,6 +39,8 @@ func migrate(c *conn, create bool) error {
 		return fmt.Errorf("sqlite: %w: the file is not a register", register.ErrCorrupt)
 	case version > len(steps):
 		return fmt.Errorf("sqlite: %w: the register has version %d, this program knows %d; update the program", register.ErrCorrupt, version, len(steps))
+	case version < len(steps) && how.protected():
+		return fmt.Errorf("sqlite: %w: it has version %d and must be brought to %d first", register.ErrProtected, version, len(steps))
 	}
 	for i := version; i < len(steps); i++ {
 		if err := step(c, steps[i], i); err != nil {

@@ -29,6 +29,7 @@ type Store struct {
 	writing chan *conn // holds the write connection while nobody writes
 	reading chan *conn // holds idle read connections; nil entries are not open yet
 	done    chan struct{}
+	how     access
 	closing sync.Once
 	closed  error
 }
@@ -53,10 +54,20 @@ type Options struct {
 const minVersion = "3.51.3"
 
 // Open opens a register that Create made. It returns fs.ErrNotExist when there is no file, register.ErrCorrupt when the
-// file is not a register or was written by a newer program.
-func Open(path string, o Options) (*Store, error) { return open(path, o, false) }
+// file is not a register or was written by a newer program. A file or a folder that can't be written is opened for reading and
+// left as it is, byte by byte: Update then fails with register.ErrProtected.
+func Open(path string, o Options) (*Store, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !writable(path, info) {
+		return openProtected(path, o)
+	}
+	s, err := open(path, o, changing)
+	if refused(err) {
+		return openProtected(path, o)
+	}
+	return s, err
+}
 
-func open(path string, o Options, create bool) (_ *Store, err error) {
+func open(path string, o Options, how access) (_ *Store, err error) {
 	if o.Wait == 0 {
 		o.Wait = 10 * time.Second
 	}
@@ -70,10 +81,10 @@ func open(path string, o Options, create bool) (_ *Store, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("sqlite: open the register: %w: not a regular file", fs.ErrInvalid)
 	}
-	if !create && info.Size() == 0 {
+	if how != creating && info.Size() == 0 {
 		return nil, fmt.Errorf("sqlite: %w: the register is empty; it was never finished", register.ErrCorrupt)
 	}
-	dsn, err := dsn(path, o.Wait)
+	dsn, err := dsn(path, o.Wait, how)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +92,7 @@ func open(path string, o Options, create bool) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open the register: %w", wrap(err))
 	}
-	s := &Store{db: db, writing: make(chan *conn, 1), reading: make(chan *conn, o.Readers), done: make(chan struct{})}
+	s := &Store{db: db, writing: make(chan *conn, 1), reading: make(chan *conn, o.Readers), done: make(chan struct{}), how: how}
 	for range o.Readers {
 		s.reading <- nil
 	}
@@ -98,7 +109,7 @@ func open(path string, o Options, create bool) (_ *Store, err error) {
 	if err := checkLibrary(w); err != nil {
 		return nil, err
 	}
-	if err := migrate(w, create); err != nil {
+	if err := migrate(w, how); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -106,7 +117,7 @@ func open(path string, o Options, create bool) (_ *Store, err error) {
 
 // dsn names the file so that it is never created, and sets what every connection needs. mmap_size stays 0: a truncated
 // file is then an error and not a SIGBUS. recursive_triggers lets append-only tables refuse a REPLACE as well.
-func dsn(path string, wait time.Duration) (string, error) {
+func dsn(path string, wait time.Duration, how access) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("sqlite: open the register: %w", err)
@@ -116,14 +127,23 @@ func dsn(path string, wait time.Duration) (string, error) {
 		abs = "/" + abs // C:/… on Windows
 	}
 	q := url.Values{}
-	q.Set("mode", "rw")
+	pragmas := []string{"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")"}
+	switch how {
+	case untouched:
+		q.Set("immutable", "1")
+		fallthrough
+	case reading:
+		q.Set("mode", "ro")
+	default:
+		q.Set("mode", "rw")
+		pragmas = append(pragmas, "journal_mode(WAL)")
+	}
 	q.Set("_defensive", "1")
 	q.Set("_dqs", "0")
-	for _, p := range []string{
-		"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")",
-		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)", "recursive_triggers(ON)", "cell_size_check(ON)", "mmap_size(0)",
+	for _, p := range append(pragmas,
+		"synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)", "recursive_triggers(ON)", "cell_size_check(ON)", "mmap_size(0)",
 		"cache_size(-16384)",
-	} {
+	) {
 		q.Add("_pragma", p)
 	}
 	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String(), nil
@@ -191,6 +211,9 @@ func (s *Store) take(ctx context.Context, from chan *conn) (*conn, error) {
 
 // Update implements register.Store.
 func (s *Store) Update(ctx context.Context, fn func(register.Tx) error) error {
+	if s.how.protected() {
+		return fmt.Errorf("sqlite: %w", register.ErrProtected)
+	}
 	c, err := s.take(ctx, s.writing)
 	if err != nil {
 		return err

@@ -148,7 +148,7 @@ func TestVersion1(t *testing.T) {
 		t.Fatalf("the register of version 1 is none: %s", before)
 	}
 	whole(t, path)
-	if v := versionOf(t, path); v != 2 {
+	if v := versionOf(t, path); v != 3 {
 		t.Errorf("version %d", v)
 	}
 	if after := dump(t, path); after != before {
@@ -241,7 +241,7 @@ func TestVersion1Killed(t *testing.T) {
 		}
 		v := versionOf(t, path)
 		versions[v]++
-		if v != 1 && v != 2 {
+		if v < 1 || v > 3 {
 			t.Fatalf("version %d", v)
 		}
 		whole(t, path)
@@ -249,7 +249,7 @@ func TestVersion1Killed(t *testing.T) {
 			t.Fatalf("killed in round %d: rows were lost", n)
 		}
 	}
-	if midway == 0 || len(versions) != 2 {
+	if midway == 0 || len(versions) < 2 {
 		t.Errorf("killed %d times midway, versions left %v: the test looked at nothing", midway, versions)
 	}
 }
