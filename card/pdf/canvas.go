@@ -188,7 +188,7 @@ func (c *canvas) show(st style, s string) int {
 	open, base, units := false, 0, 0
 	for i, r := range s {
 		g, ok := c.rep.find(r)
-		if !ok {
+		if !ok || int(g.plane) >= len(c.rep.planes[st.face]) {
 			if c.err == nil {
 				c.err = fmt.Errorf("%w: U+%04X", ErrGlyph, r)
 			}

@@ -1,4 +1,4 @@
-// The three embedded faces: which byte of which plane prints a character, how wide it is, and its entry into a document.
+// The embedded faces: which byte of which plane prints a character, how wide it is, and its entry into a document.
 
 package pdf
 
@@ -13,7 +13,7 @@ import (
 	"github.com/go-pdf/fpdf"
 )
 
-//go:embed fonts/faces.json fonts/*.z
+//go:embed fonts/faces.json fonts/mono.json fonts/*.z
 var fontFiles embed.FS
 
 // face is one of the embedded designs.
@@ -23,10 +23,11 @@ const (
 	text     face = iota // Roboto Regular: the letter
 	cond                 // Roboto Condensed: labels, names, cells
 	condBold             // Roboto Condensed Bold: headings, values
+	mono                 // DejaVu Sans Mono, Windows-1252 only: commands and fingerprints on papers
 	faceCount
 )
 
-var faceNames = [faceCount]string{"text", "cond", "condbold"}
+var faceNames = [faceCount]string{"text", "cond", "condbold", "mono"}
 
 // maxRune is the end of what the direct table covers; the few characters above it are in a map.
 const maxRune = 0x1f00
@@ -70,12 +71,13 @@ func readFaces() (*repertoire, error) {
 	if err != nil {
 		return nil, err
 	}
+	type entry struct {
+		Def   json.RawMessage   `json:"def"`
+		Marks map[string][2]int `json:"marks"`
+	}
 	var file struct {
-		Planes [][256]rune `json:"planes"`
-		Faces  map[string][]struct {
-			Def   json.RawMessage   `json:"def"`
-			Marks map[string][2]int `json:"marks"`
-		} `json:"faces"`
+		Planes [][256]rune        `json:"planes"`
+		Faces  map[string][]entry `json:"faces"`
 	}
 	if err := json.Unmarshal(b, &file); err != nil {
 		return nil, err
@@ -97,6 +99,11 @@ func readFaces() (*repertoire, error) {
 	r.high['\u202f'] = r.low['\u00a0']
 	r.high['\u2009'] = r.low['\u00a0']
 	r.high['\u2212'] = r.high['\u2013']
+	def, err := fontFiles.ReadFile("fonts/mono.json")
+	if err != nil {
+		return nil, err
+	}
+	file.Faces[faceNames[mono]] = []entry{{Def: def}}
 	for f := range faceCount {
 		r.marks[f] = map[rune]mark{}
 		for p, in := range file.Faces[faceNames[f]] {
@@ -125,7 +132,7 @@ func readFaces() (*repertoire, error) {
 			r.planes[f] = append(r.planes[f], pl)
 		}
 		r.space[f] = r.units(f, " ")
-		if len(r.planes[f]) != len(file.Planes) {
+		if f != mono && len(r.planes[f]) != len(file.Planes) {
 			return nil, fmt.Errorf("face %s has %d planes, not %d", faceNames[f], len(r.planes[f]), len(file.Planes))
 		}
 	}
@@ -181,7 +188,7 @@ type style struct {
 func (r *repertoire) units(f face, s string) int {
 	w := 0
 	for _, c := range s {
-		if g, ok := r.find(c); ok {
+		if g, ok := r.find(c); ok && int(g.plane) < len(r.planes[f]) {
 			w += int(r.planes[f][g.plane].width[g.code])
 		}
 	}

@@ -1,0 +1,120 @@
+// The pages of signing keys: none of them reads anybody.
+
+package firsthour
+
+var thefts = append([]theft{
+	{kind: "card", title: "clé des cartes volée", short: "La clé qui signe les cartes d’un organisme a été copiée, ou on ne peut plus l’exclure.", fact: "kid", label: "Clé (KID)",
+		happened: "Qui a cette clé fabrique des cartes dont la signature est juste, à n’importe quelle date. On ne la révoque pas : on publie la liste des cartes que l’organisme a vraiment émises avec elle. Les bonnes cartes continuent ; les fausses tombent.",
+		can:      []string{"Signer des cartes fausses, même antidatées, pour cet organisme.", "Les faire accepter par un comptoir jusqu’à sa prochaine synchronisation."},
+		cannot:   []string{"Lire un nom, un NIR, un contrat.", "Signer pour un autre organisme, ni modifier les listes.", "Tromper un comptoir qui a la liste des cartes émises."},
+		steps: []step{
+			{"Arrêter l’émission de cartes, puis mettre la clé en liste et publier. La clé de l’organisme, hors ligne, est demandée.", "sceau keys compromise {dir} card {kid} --to {public}", "La commande compte les cartes émises : comparez à votre propre compte. Relancée, elle reprend."},
+			{"Vérifier que tout est en ordre : la clé est « listed », une autre signe.", "sceau keys audit {dir}", ""},
+			{"Chercher par où la clé est sortie avant d’émettre à nouveau : la nouvelle clé est au même endroit.", "sceau audit verify {dir}", "Si le dossier des clés a été copié, prenez la fiche « passphrase »."}},
+		notice: "De fausses cartes peuvent circuler. Synchronisez le poste : il saura les reconnaître. Les vraies cartes restent bonnes.",
+		tell:   []string{"L’organisme dont c’est la clé, et les comptoirs par le message signé."},
+		write:  []string{"Le KID, le nombre de cartes de la liste, l’heure de la publication."},
+		never:  []string{"Ne révoquez pas les cartes : elles sont bonnes, et la liste suffit."}},
+
+	{kind: "status", title: "clé des listes d’un organisme volée", short: "La clé en ligne qui signe les listes de révocation d’un organisme a été copiée.", fact: "insurer", label: "Organisme (N° AMC)",
+		happened: "Cette clé dit quelles cartes sont révoquées, suspendues ou remplacées. Volée, elle ment sur l’état des cartes de cet organisme, à condition de pouvoir aussi publier. Elle est remplacée ; ce que l’ancienne a signé ne compte plus.",
+		can:      []string{"Dire révoquée une bonne carte, ou bonne une carte révoquée, s’il tient aussi un miroir et les clés de publication.", "Rien de plus tant que les clés « online » sont sûres."},
+		cannot:   []string{"Fabriquer une carte.", "Lire une personne : les listes ne portent que des numéros.", "Toucher aux listes d’un autre organisme."},
+		steps: []step{
+			{"Remplacer la clé et publier. La clé hors ligne de l’organisme est demandée.", "sceau keys compromise {dir} status --insurer {insurer} --to {public}", ""},
+			{"Comparer ce qui est publié à ce que dit le registre.", "sceau fsck {dir} --public {public}", "Un écart montre une liste qui n’est pas de vous : gardez-la."},
+			{"Si les clés « online » étaient au même endroit, les remplacer aussi : fiche « online ».", "", ""}},
+		notice: "La clé des listes a été remplacée par précaution. Synchronisez le poste aujourd’hui.",
+		tell:   []string{"L’organisme, et les comptoirs par le message signé."},
+		write:  []string{"La version publiée avant et après, et leurs heures."},
+		never:  []string{"N’arrêtez pas de publier : une liste qui vieillit ne protège plus."}},
+
+	{kind: "online", title: "clés de publication volées", short: "Les clés en ligne qui datent et rassemblent ce qui est publié (« snapshot » et « timestamp ») ont été copiées.", fact: "", label: "",
+		happened: "Ces deux clés disent quelle version est la dernière. Elles ne signent ni carte ni liste. La racine les remplace, par une cérémonie de ses porteurs ; les comptoirs suivent seuls, même si le voleur a publié de très grands numéros de version.",
+		can:      []string{"Montrer à un comptoir un état ancien, ou le retarder, s’il tient un miroir.", "Avec la clé des listes en plus : tromper sur l’état des cartes."},
+		cannot:   []string{"Fabriquer une carte ou une liste.", "Lire une personne.", "Changer la racine : il y faut ses porteurs."},
+		steps: []step{
+			{"Faire venir les porteurs de la racine avec leurs supports.", "", "Deux sur trois suffisent, d’ordinaire."},
+			{"Ouvrir la cérémonie, signer avec les supports présents, publier.", "sceau keys compromise {dir} online --medium SUPPORT_A --medium SUPPORT_B --to {public}", "Il en manque un : la même commande reprend plus tard et dit ce qui manque."},
+			{"Vérifier, puis imprimer et signer le procès-verbal du dossier « ceremonies ».", "sceau keys audit {dir}", ""},
+			{"Changer la clé des listes de chaque organisme si elle était au même endroit : fiche « status ».", "", ""}},
+		notice: "Les clés de publication ont été remplacées. Synchronisez le poste. En cas de refus, changez de miroir ou prenez la clé USB.",
+		tell:   []string{"Les porteurs de la racine, les hébergeurs des miroirs, et les comptoirs par le message signé."},
+		write:  []string{"Le numéro de la cérémonie, les porteurs présents, la version de la racine."},
+		never:  []string{"Ne faites pas signer la racine à distance, par un fichier venu par courriel."}},
+
+	{kind: "insurer", title: "clé d’un organisme volée", short: "La clé hors ligne d’un organisme, celle qui répond de ses clés et de ses messages, a été copiée.", fact: "insurer", label: "Organisme (N° AMC)",
+		happened: "Cette clé dit quelles clés de cartes valent pour cet organisme. Qui l’a peut en ajouter une à lui. L’opérateur retire la délégation et en donne une autre ; ce que l’ancienne clé dit ne compte plus.",
+		can:      []string{"Ajouter une clé de cartes à lui, et signer des cartes fausses avec elle.", "Signer de faux messages aux comptoirs au nom de cet organisme.", "À condition de publier : il lui faut aussi les clés « online »."},
+		cannot:   []string{"Toucher aux autres organismes, à la racine, au registre.", "Lire une personne."},
+		steps: []step{
+			{"Remplacer la clé et publier. Le support des clés hors ligne est demandé.", "sceau keys compromise {dir} insurer --insurer {insurer} --to {public}", ""},
+			{"Relire ce qui est publié pour cet organisme : clés, téléphones, messages.", "sceau keys audit {dir}", "Une clé que personne ne reconnaît : fiche « card »."},
+			{"Retirer un faux message, s’il y en a un.", "sceau notice list {dir}", ""}},
+		notice: "La clé de l’organisme a été remplacée par précaution. Synchronisez le poste. Ne suivez aucun message venu d’ailleurs.",
+		tell:   []string{"La direction de l’organisme, et les comptoirs par le message signé."},
+		write:  []string{"Où était le support, qui y avait accès, quand il a été vu pour la dernière fois."},
+		never:  []string{"Ne réutilisez pas le support volé puis retrouvé."}},
+
+	{kind: "list", title: "clé des listes Token Status List volée", short: "La clé qui signe les listes destinées à d’autres vérificateurs a été copiée.", fact: "insurer", label: "Organisme (N° AMC)",
+		happened: "Ces listes servent à des vérificateurs qui ne sont pas des comptoirs de Sceau. Les comptoirs ne s’en servent pas : leurs verdicts ne changent pas.",
+		can:      []string{"Mentir à ces autres vérificateurs sur l’état d’une carte."},
+		cannot:   []string{"Tromper un comptoir, fabriquer une carte, lire une personne."},
+		steps: []step{
+			{"Remplacer la clé et publier.", "sceau keys compromise {dir} list --insurer {insurer} --to {public}", ""},
+			{"Prévenir par téléphone ceux qui lisent ces listes : l’empreinte de la nouvelle clé est dans l’inventaire.", "sceau keys audit {dir}", ""}},
+		tell:  []string{"Les vérificateurs qui lisent ces listes."},
+		write: []string{"Le KID d’avant et celui d’après."},
+		never: []string{"N’envoyez pas la nouvelle empreinte par le seul courriel."}},
+
+	{kind: "accord", title: "clé des accords volée", short: "La clé en ligne qui signe les réponses du service de droits a été copiée.", fact: "", label: "",
+		happened: "Cette clé signe les accords donnés aux comptoirs. Chaque accord vrai est aussi dans le registre, avec son numéro : un faux n’y est pas et ne sera pas payé.",
+		can:      []string{"Montrer à un comptoir un accord faux, s’il se met entre lui et le service."},
+		cannot:   []string{"Faire payer un accord qui n’est pas au registre.", "Fabriquer une carte ou une liste, lire une personne."},
+		steps: []step{
+			{"Remplacer la clé et publier.", "sceau keys compromise {dir} accord --to {public}", ""},
+			{"Relancer le service, pour qu’il signe avec la nouvelle clé.", "", ""},
+			{"Surveiller les reçus qui citent un numéro inconnu.", "sceau report {dir} disputed", ""}},
+		notice: "La clé du service de droits a été remplacée. Synchronisez le poste, puis interrogez à nouveau les cas en cours.",
+		tell:   []string{"Les organismes qui paient, et les comptoirs par le message signé."},
+		write:  []string{"Le KID, l’heure de la nouvelle clé, les numéros contestés."},
+		never:  []string{"Ne refusez pas en bloc les factures de la période : le registre départage."}},
+
+	{kind: "settlement", title: "clé des règlements volée", short: "La clé en ligne qui signe les réponses aux journaux des comptoirs a été copiée.", fact: "", label: "",
+		happened: "Cette clé signe ce que le service répond aux journaux : honoré, contesté, sans engagement. Le registre garde la vraie réponse.",
+		can:      []string{"Annoncer à un comptoir une réponse fausse sur ses reçus."},
+		cannot:   []string{"Faire payer ou refuser un paiement : le registre décide.", "Fabriquer une carte ou une liste, lire une personne."},
+		steps: []step{
+			{"Remplacer la clé et publier.", "sceau keys compromise {dir} settlement --to {public}", ""},
+			{"Relancer le service ; les comptoirs reprennent les réponses à leur prochain envoi.", "", ""}},
+		notice: "La clé des règlements a été remplacée. Synchronisez le poste et renvoyez le journal.",
+		tell:   []string{"Les organismes qui paient, et les comptoirs par le message signé."},
+		write:  []string{"Le KID et l’heure de la nouvelle clé."},
+		never:  []string{"Ne supprimez pas les réponses déjà reçues : elles se comparent."}},
+
+	{kind: "targets", title: "clé « targets » volée", short: "La clé hors ligne de l’opérateur, celle qui délègue à chaque organisme, a été copiée.", fact: "", label: "",
+		happened: "Cette clé dit qui parle pour chaque organisme. Avec les clés de publication, elle permettrait d’en ajouter un faux ou de détourner un vrai. La racine la remplace, par une cérémonie de ses porteurs.",
+		can:      []string{"Avec les clés « online » aussi : détourner la place d’un organisme, changer les tables publiées, signer des messages au nom de l’opérateur."},
+		cannot:   []string{"Changer la racine.", "Agir seul, sans les clés de publication.", "Lire une personne."},
+		steps: []step{
+			{"Faire venir les porteurs de la racine avec leurs supports.", "", ""},
+			{"Ouvrir la cérémonie, signer, publier.", "sceau keys compromise {dir} targets --medium SUPPORT_A --medium SUPPORT_B --to {public}", "La même commande reprend où elle s’est arrêtée."},
+			{"Relire les organismes et les messages publiés.", "sceau keys audit {dir}", ""},
+			{"Si le même support portait les clés des organismes : fiche « insurer », pour chacun.", "", ""}},
+		notice: "Une clé de l’opérateur a été remplacée par précaution. Synchronisez le poste aujourd’hui.",
+		tell:   []string{"Les porteurs de la racine, tous les organismes, et les comptoirs par le message signé."},
+		write:  []string{"Le numéro de la cérémonie, les porteurs présents, où était le support volé."},
+		never:  []string{"Ne laissez pas deux supports au même endroit pendant la cérémonie."}},
+
+	{kind: "root", title: "part de la racine volée ou perdue", short: "Un des supports qui portent une part de la racine a disparu.", fact: "kid", label: "Part (KID ou nom)",
+		happened: "Une part seule ne peut rien : il en faut plusieurs. Mais il n’y a plus de marge. Les autres porteurs signent une racine sans elle, avec une part neuve sur un support neuf.",
+		can:      []string{"Rien seul.", "Avec une deuxième part : remplacer toutes les clés."},
+		cannot:   []string{"Changer la racine avec une seule part.", "Fabriquer une carte ou une liste, lire une personne."},
+		steps: []step{
+			{"Demander à chaque autre porteur de regarder, maintenant, si son support est à sa place.", "", "Une deuxième part manque : convoquez tout le monde, rien d’autre ne presse davantage."},
+			{"Ouvrir la cérémonie avec un support neuf et les parts qui restent, publier.", "sceau keys compromise {dir} root {kid} --new-medium SUPPORT_NEUF --medium SUPPORT_A --medium SUPPORT_B --to {public}", "La même commande reprend et dit ce qui manque."},
+			{"Vérifier : la part volée n’est plus nommée. Imprimer et signer le procès-verbal.", "sceau keys audit {dir}", ""}},
+		tell:  []string{"Tous les porteurs de la racine. Les comptoirs n’ont rien à faire."},
+		write: []string{"Où était le support, depuis quand, et si sa phrase de passe était avec lui."},
+		never: []string{"Ne rangez pas la part neuve avec une autre."}},
+}, readers...)
