@@ -147,6 +147,18 @@ func (s *Issuer) Counters(ctx context.Context, after string, limit int) ([]Count
 	return out, nil
 }
 
+// CounterIn reads a counter in a transaction of the caller's. Error: ErrUnknownCounter.
+func CounterIn(tx register.Tx, id string) (Counter, error) {
+	d, err := tx.Document(counterKind, id)
+	if errors.Is(err, register.ErrNotFound) {
+		return Counter{}, ErrUnknownCounter
+	}
+	if err != nil {
+		return Counter{}, err
+	}
+	return readCounter(d)
+}
+
 // SuspendCounter keeps a counter from asking until it is restored; why is a class of at most 32 of a-z and "-". Doing it
 // again changes nothing. ErrState for a revoked one.
 func (s *Issuer) SuspendCounter(ctx context.Context, id, why string) (Counter, error) {

@@ -217,9 +217,7 @@ func (s *Issuer) keyFree(tx register.Tx, kid string) error {
 	if err != nil {
 		return err
 	}
-	online := []string{keyAccord, keySettlement, keySnapshot, keyTimestamp}
 	for _, i := range all {
-		online = append(online, i.Keys.Status)
 		doc, err := card.ParseInsurer(i.Document)
 		if err != nil {
 			return fmt.Errorf("%w: issuer.json of %s: %w", ErrDamaged, i.Key, err)
@@ -230,14 +228,12 @@ func (s *Issuer) keyFree(tx register.Tx, kid string) error {
 			}
 		}
 	}
-	for _, name := range online {
-		own, err := s.ownKey(name)
-		if err != nil {
-			return err
-		}
-		if own == kid {
-			return ErrKeyTaken
-		}
+	own, err := s.ownKIDs()
+	if err != nil {
+		return err
+	}
+	if own[kid] {
+		return ErrKeyTaken
 	}
 	return nil
 }

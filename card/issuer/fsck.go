@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sceau/card"
 	"sceau/card/register"
 )
 
@@ -38,6 +39,7 @@ const (
 	FoundPublication      = "publication"        // the publication's version is not the timestamp's
 	FoundKey              = "key"                // a private key that is missing or not the published one
 	FoundExport           = "export"             // an exported file that is missing or differs
+	FoundIssuedList       = "issued_list"        // a stolen key's list that lacks one of its cards, or holds another
 )
 
 // Finding is one fault. It quotes no name, NIR, N° adhérent or key.
@@ -130,7 +132,7 @@ func (c *checker) all(ctx context.Context) error {
 			func() error { return c.cards(ctx, tx, insurers) },
 			func() error { return c.published(tx, insurers) },
 			func() error { return c.exported(tx) },
-			func() error { return c.keys(insurers) },
+			func() error { return c.keys(tx, insurers) },
 		} {
 			if err := errors.Join(ctx.Err(), step()); err != nil {
 				return err
@@ -138,4 +140,34 @@ func (c *checker) all(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+func (c *checker) contracts(tx register.Tx, insurers []register.Insurer) error {
+	for _, i := range insurers {
+		doc, err := card.ParseInsurer(i.Document)
+		if err != nil || doc.AMC.Key() != i.Key {
+			if err := c.found(FoundInsurer, "insurer "+i.Key, "issuer.json is not readable or another insurer's"); err != nil {
+				return err
+			}
+		}
+		for after := ""; ; {
+			list, err := tx.ContractsAfter(i.Key, after, fsckPage)
+			if err != nil {
+				return err
+			}
+			if len(list) == 0 {
+				break
+			}
+			for _, k := range list {
+				c.report.Contracts++
+				if _, err := k.Rights(); err != nil {
+					if err := c.found(FoundContract, "insurer "+i.Key, "contract number %d in order: %v", c.report.Contracts, err); err != nil {
+						return err
+					}
+				}
+			}
+			after = list[len(list)-1].Key.Adherent
+		}
+	}
+	return nil
 }

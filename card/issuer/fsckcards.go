@@ -1,4 +1,4 @@
-// The part of Fsck that looks at contracts, cards, the sign log and the events.
+// The part of Fsck that looks at cards, the sign log and the events.
 
 package issuer
 
@@ -108,36 +108,6 @@ func (c *checker) signLog(tx register.Tx) error {
 	return nil
 }
 
-func (c *checker) contracts(tx register.Tx, insurers []register.Insurer) error {
-	for _, i := range insurers {
-		doc, err := card.ParseInsurer(i.Document)
-		if err != nil || doc.AMC.Key() != i.Key {
-			if err := c.found(FoundInsurer, "insurer "+i.Key, "issuer.json is not readable or another insurer's"); err != nil {
-				return err
-			}
-		}
-		for after := ""; ; {
-			list, err := tx.ContractsAfter(i.Key, after, fsckPage)
-			if err != nil {
-				return err
-			}
-			if len(list) == 0 {
-				break
-			}
-			for _, k := range list {
-				c.report.Contracts++
-				if _, err := k.Rights(); err != nil {
-					if err := c.found(FoundContract, "insurer "+i.Key, "contract number %d in order: %v", c.report.Contracts, err); err != nil {
-						return err
-					}
-				}
-			}
-			after = list[len(list)-1].Key.Adherent
-		}
-	}
-	return nil
-}
-
 // stander is a standing card of a contract.
 type stander struct {
 	place    card.Place
@@ -192,6 +162,10 @@ func (c *checker) cards(ctx context.Context, tx register.Tx, insurers []register
 	if err != nil {
 		return err
 	}
+	issued, err := c.issuedLists(tx, insurers)
+	if err != nil {
+		return err
+	}
 	lists, err := tx.Lists()
 	if err != nil {
 		return err
@@ -209,7 +183,7 @@ func (c *checker) cards(ctx context.Context, tx register.Tx, insurers []register
 			}
 			after = int64(cards[len(cards)-1].Place.Index)
 			used += int64(len(cards))
-			if err := errors.Join(ctx.Err(), c.cardRows(tx, cards, h, standing)); err != nil {
+			if err := errors.Join(ctx.Err(), c.cardRows(tx, cards, h, standing, issued)); err != nil {
 				return err
 			}
 			if err := c.cardTokens(cards, keys); err != nil {
@@ -225,11 +199,11 @@ func (c *checker) cards(ctx context.Context, tx register.Tx, insurers []register
 			return err
 		}
 	}
-	return nil
+	return c.beyond(issued)
 }
 
 // cardRows checks cards against log, events and one another.
-func (c *checker) cardRows(tx register.Tx, cards []register.Card, h history, standing map[register.ContractKey][]stander) error {
+func (c *checker) cardRows(tx register.Tx, cards []register.Card, h history, standing map[register.ContractKey][]stander, issued map[string]*told) error {
 	for _, k := range cards {
 		where := "card " + k.Place.String()
 		c.report.Cards++
@@ -249,6 +223,9 @@ func (c *checker) cardRows(tx register.Tx, cards []register.Card, h history, sta
 					return err
 				}
 			}
+		}
+		if err := c.onList(issued, k, digest); err != nil {
+			return err
 		}
 		want := register.Live
 		switch kind, ok := h.last[k.Place]; {

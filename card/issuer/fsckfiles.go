@@ -4,11 +4,10 @@ package issuer
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"sceau/card"
 	"sceau/card/register"
@@ -119,64 +118,59 @@ func (c *checker) exported(tx register.Tx) error {
 	})
 }
 
-// keys opens every key and compares it with what is published of it.
-func (c *checker) keys(insurers []register.Insurer) error {
+// keys opens every key that is to sign something today.
+func (c *checker) keys(tx register.Tx, insurers []register.Insurer) error {
 	if !c.o.Keys {
 		return nil
 	}
-	open := func(k Keys, name string) (crypto.Signer, error) {
-		if k == nil {
-			return nil, nil // locked away: not looked at
-		}
-		s, err := k.Signer(name)
-		if err != nil {
-			return nil, c.found(FoundKey, "key "+name, "cannot be opened")
-		}
-		return s, nil
+	t, err := openPublished(tx)
+	if err != nil {
+		return nil // found already
 	}
-	for _, name := range []string{keySnapshot, keyTimestamp} {
-		if _, err := open(c.issuer.Online, name); err != nil {
-			return err
+	r := c.issuer.ring()
+	role := func(role string) error {
+		if _, off := familyOf(role); off && c.issuer.Offline == nil {
+			return nil // locked away: not looked at
 		}
+		if _, err := r.of(t, role); err != nil {
+			return c.found(FoundKey, "key of "+role, "cannot be opened")
+		}
+		return nil
 	}
-	if _, err := open(c.issuer.Offline, keyTargets); err != nil {
-		return err
-	}
+	roles := []string{trust.RoleSnapshot, trust.RoleTimestamp, trust.RoleTargets}
 	for _, i := range insurers {
-		if _, err := open(c.issuer.Offline, i.Keys.Insurer); err != nil {
+		roles = append(roles, trust.InsurerRole(i.Key), trust.StatusRole(i.Key))
+	}
+	for _, name := range roles {
+		if err := role(name); err != nil {
 			return err
 		}
-		if _, err := open(c.issuer.Online, i.Keys.Status); err != nil {
-			return err
+	}
+	now := c.issuer.now()
+	for _, i := range insurers {
+		if i.Keys != keyNames(i.Key) {
+			if err := c.found(FoundKey, "insurer "+i.Key, "its row names keys of another purpose or insurer"); err != nil {
+				return err
+			}
 		}
 		doc, err := card.ParseInsurer(i.Document)
 		if err != nil {
 			continue // found already
 		}
 		for _, k := range []struct {
-			name  string
+			f     family
 			among []*signing.PublicKey
-		}{{i.Keys.Card, doc.CardKeys}, {i.Keys.List, doc.StatusKeys}} {
-			s, err := open(c.issuer.Online, k.name)
-			if err != nil {
-				return err
-			}
-			if s != nil && !names(k.among, s) {
-				if err := c.found(FoundKey, "key "+k.name, "issuer.json of %s names another key", i.Key); err != nil {
+		}{{cardFamily(i.Key), doc.CardKeys}, {listFamily(i.Key), doc.StatusKeys}} {
+			held := slices.ContainsFunc(activeAt(k.among, now), func(p *signing.PublicKey) bool {
+				_, _, err := r.online.open(k.f, p.ECDSA())
+				return err == nil
+			})
+			if !held {
+				if err := c.found(FoundKey, "key "+k.f.name(1), "no key that issuer.json of %s names for today can be opened", i.Key); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	return nil
-}
-
-func names(among []*signing.PublicKey, s crypto.Signer) bool {
-	pub, ok := s.Public().(*ecdsa.PublicKey)
-	for _, k := range among {
-		if ok && k.KID == signing.KID(pub) {
-			return true
-		}
-	}
-	return false
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +27,24 @@ type InsurerFacts struct {
 	PhoneProfessionals string // "" for none
 	PhoneMembers       string
 	Outage             card.OutagePolicy // the zero value is card.DefaultOutage
+}
+
+// Check says what is wrong with the facts before anything is made of them, by the rule of issuer.json.
+func (f InsurerFacts) Check() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // a document without a key is refused for that
+	if err != nil {
+		return err
+	}
+	k, err := public(card.Kind, key, f.AMC.Key(), time.Unix(card.MinTime, 0))
+	if err != nil {
+		return err
+	}
+	doc := card.Insurer{AMC: f.AMC, Name: f.Name, PhoneProfessionals: f.PhoneProfessionals, PhoneMembers: f.PhoneMembers, Outage: f.Outage, CardKeys: []*signing.PublicKey{k}}
+	if doc.Outage.Default == (card.Limits{}) && len(doc.Outage.Domains) == 0 {
+		doc.Outage = card.DefaultOutage()
+	}
+	_, err = doc.Bytes()
+	return err
 }
 
 // InitOptions describes a new operator.
@@ -135,6 +155,9 @@ func (s *Issuer) AddInsurer(ctx context.Context, f InsurerFacts) error {
 	if err != nil {
 		return err
 	}
+	if e.broken != nil {
+		return e.broken
+	}
 	now := s.now().UTC().Truncate(time.Second)
 	if now.Before(e.last.At) {
 		return fmt.Errorf("%w: %s is before %s", ErrClock, now.Format(time.RFC3339), e.last.At.Format(time.RFC3339))
@@ -144,6 +167,9 @@ func (s *Issuer) AddInsurer(ctx context.Context, f InsurerFacts) error {
 	}
 	i, err := s.enroll(e.repo, f, now)
 	if err != nil {
+		return err
+	}
+	if err := anchor(e.repo, e.head); err != nil {
 		return err
 	}
 	_, err = s.found(ctx, e.repo, e.last.Version, now, []register.Insurer{i}, "insurer")
@@ -206,7 +232,7 @@ func public(kind signing.Kind, signer crypto.Signer, owner string, from time.Tim
 
 // found commits the repository and stores it with the insurers it speaks of, or ErrConcurrent and nothing.
 func (s *Issuer) found(ctx context.Context, repo *trust.Repo, last int64, now time.Time, insurers []register.Insurer, act string) (int64, error) {
-	files, err := repo.Commit(now, s.signers)
+	files, err := repo.Commit(now, s.ring().forRepo(repo))
 	if err != nil {
 		return 0, fmt.Errorf("issuer: publish: %w", err)
 	}
@@ -229,58 +255,4 @@ func (s *Issuer) found(ctx context.Context, repo *trust.Repo, last int64, now ti
 		return 0, fmt.Errorf("%w: version %d follows %d", ErrDamaged, version, last)
 	}
 	return version, err
-}
-
-// signers gives the trust package the keys of a role.
-func (s *Issuer) signers(role string) ([]crypto.Signer, error) {
-	var name string
-	keys := s.Offline
-	switch role {
-	case trust.RoleRoot:
-		return s.rootSigners()
-	case trust.RoleTargets:
-		name = keyTargets
-	case trust.RoleSnapshot:
-		keys, name = s.Online, keySnapshot
-	case trust.RoleTimestamp:
-		keys, name = s.Online, keyTimestamp
-	default:
-		// The names of an insurer's role keys follow from the role; see keyNames.
-		name = roleKey(role)
-		if isStatusRole(role) {
-			keys = s.Online
-		}
-	}
-	if keys == nil {
-		return nil, fmt.Errorf("%w: %w: role %s", trust.ErrNoSigner, ErrNoOfflineKeys, role)
-	}
-	k, err := keys.Signer(name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: key %s: %w", trust.ErrNoSigner, name, err)
-	}
-	return []crypto.Signer{k}, nil
-}
-
-// maxRootKeys bounds the search for root keys.
-const maxRootKeys = 32
-
-// rootSigners are all root keys of the offline folder: a k of n signature may be made with any k of them.
-func (s *Issuer) rootSigners() ([]crypto.Signer, error) {
-	if s.Offline == nil {
-		return nil, fmt.Errorf("%w: %w: role root", trust.ErrNoSigner, ErrNoOfflineKeys)
-	}
-	var all []crypto.Signer
-	var missing error
-	for n := range maxRootKeys {
-		k, err := s.Offline.Signer(rootKey(n + 1))
-		if err != nil {
-			missing = err
-			continue
-		}
-		all = append(all, k)
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%w: root: %w", trust.ErrNoSigner, missing)
-	}
-	return all, nil
 }

@@ -78,7 +78,7 @@ func (s *Issuer) Issue(ctx context.Context, req IssueRequest, emit func(Issued) 
 	if at.IsZero() {
 		at = s.now()
 	}
-	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), emit: emit}
+	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), fixed: !req.At.IsZero(), emit: emit}
 	err := r.resume(ctx, report)
 	if err != nil {
 		return report, err

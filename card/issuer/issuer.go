@@ -31,6 +31,8 @@ type Keys interface {
 	Signer(name string) (crypto.Signer, error)
 	// Generate makes a P-256 key that is durable when it returns; it refuses to overwrite one.
 	Generate(name string) (crypto.Signer, error)
+	// Names lists the keys that are held, in any order.
+	Names() ([]string, error)
 }
 
 // Issuer works on one register. Store and Online are required; the zero values of the rest are sound defaults.

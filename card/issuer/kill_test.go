@@ -30,7 +30,11 @@ const (
 // TestMain is also the process that gets killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
-		if err := child(dir); err != nil {
+		work := child
+		if _, err := os.Stat(filepath.Join(dir, rotateFile)); err == nil {
+			work = rotatingChild
+		}
+		if err := work(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"sceau/card"
 	"sceau/card/register"
 	"sceau/card/status"
 	"sceau/rights"
-	"sceau/signing"
+	"sceau/signing/journal"
 	"sceau/signing/trust"
 )
 
@@ -52,6 +52,8 @@ type ListChange struct {
 // edition is one publication in the making, from one committed state of the register.
 type edition struct {
 	last     register.Publication
+	head     journal.Head // of the audit chain
+	broken   error        // ErrAuditBroken, nil for a chain that holds since the last publication
 	repo     *trust.Repo
 	current  *trust.Trusted
 	insurers map[string]register.Insurer
@@ -62,6 +64,21 @@ type edition struct {
 	next     map[uint32]*status.Page
 	tokens   []register.NewFile
 	warnings []string
+
+	keys      *ring
+	documents map[string][]byte         // issuer.json as this edition changes it, by insurer
+	published *card.Service             // service.json in force; nil for none
+	service   []byte                    // service.json likewise; nil leaves what is published
+	told      map[string]*card.Insurer  // issuer.json as published, where the register has another one
+	stolen    map[string]*stolenList    // by kid: lists that the caller has made already
+	untold    []string                  // insurers whose issuer.json waits for its key
+	also      []func(register.Tx) error // in the transaction that stores the edition
+}
+
+// canSign says whether the key of a role is at hand.
+func (e *edition) canSign(role string) bool {
+	_, err := e.keys.of(e.repo, role)
+	return err == nil
 }
 
 // Publish puts every pending event on its list's page, and makes and stores the next version of the repository. Without
@@ -69,38 +86,89 @@ type edition struct {
 // the date of their list; the zero time means the issuer's clock. What is stored is what a counter's own code has verified.
 //
 // ErrConcurrent: another publisher was faster, nothing is stored, publish again. ErrClock: now is before the last
-// publication. ErrNoOfflineKeys: an issuer.json or a delegation changed and Offline is nil.
+// publication. ErrAuditBroken: see there. What needs a key that is not at hand, such as a changed issuer.json, waits, with a warning:
+// revocations don't.
 func (s *Issuer) Publish(ctx context.Context, now time.Time) (*PublishReport, error) {
+	_, report, err := s.publish(ctx, now, nil)
+	return report, err
+}
+
+// PublishDespiteAudit is Publish for an audit chain that is broken, once somebody has looked at it: it vouches for the chain as it is,
+// says so in the chain, and the next Publish goes on from there.
+func (s *Issuer) PublishDespiteAudit(ctx context.Context, now time.Time) (*PublishReport, error) {
+	_, report, err := s.publish(ctx, now, func(e *edition, _ time.Time) error {
+		if e.broken == nil {
+			return nil
+		}
+		e.warnings = append(e.warnings, e.broken.Error())
+		var fault *journal.Fault
+		errors.As(e.broken, &fault)
+		e.broken = nil
+		return e.note(s, "audit.accept", map[string]any{"entry": fault.Seq, "fault": fault.What.Error(), "head": Anchor(e.head)})
+	})
+	return report, err
+}
+
+// publish is Publish with a change of the caller's, which is stored in the same transaction or not at all. A broken audit chain
+// stops no change: the answer to a theft must not wait for it. It is said, and not vouched for.
+func (s *Issuer) publish(ctx context.Context, now time.Time, change func(e *edition, now time.Time) error) (*edition, *PublishReport, error) {
 	if now.IsZero() {
 		now = s.now()
 	}
 	now = now.UTC().Truncate(time.Second)
 	e, err := s.read(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if now.Before(e.last.At) {
-		return nil, fmt.Errorf("%w: %s is before %s", ErrClock, now.Format(time.RFC3339), e.last.At.Format(time.RFC3339))
+		return nil, nil, fmt.Errorf("%w: %s is before %s", ErrClock, now.Format(time.RFC3339), e.last.At.Format(time.RFC3339))
 	}
-	if err := s.edit(e, now); err != nil {
-		return nil, err
+	if change != nil {
+		if err := change(e, now); err != nil {
+			return nil, nil, err
+		}
+		if e.broken != nil {
+			e.warnings = append(e.warnings, e.broken.Error())
+		}
+	} else if e.broken != nil {
+		return nil, nil, e.broken
 	}
-	files, err := e.repo.Commit(now, s.signers)
+	if err := s.edit(ctx, e, now); err != nil {
+		return nil, nil, err
+	}
+	if err := s.editNotices(ctx, e, now); err != nil {
+		return nil, nil, err
+	}
+	if e.broken == nil {
+		if err := anchor(e.repo, e.head); err != nil {
+			return nil, nil, err
+		}
+	}
+	files, err := e.repo.Commit(now, e.keys.forRepo(e.repo))
 	switch {
 	case errors.Is(err, trust.ErrClockBackwards):
-		return nil, fmt.Errorf("%w: %w", ErrClock, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrClock, err)
 	case err != nil:
-		return nil, fmt.Errorf("issuer: publish: %w", err)
+		return nil, nil, fmt.Errorf("issuer: publish: %w", err)
 	}
-	return s.keep(ctx, e, now, files)
+	report, err := s.keep(ctx, e, now, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.living().facts.forget() // its keys may be others now
+	return e, report, nil
 }
 
 // read takes the state of the register that will be published.
 func (s *Issuer) read(ctx context.Context) (*edition, error) {
 	e := &edition{insurers: map[string]register.Insurer{}, pages: map[uint32]*status.Page{}, pending: map[uint32][]register.Event{},
-		next: map[uint32]*status.Page{}}
+		next: map[uint32]*status.Page{}, keys: s.ring(), documents: map[string][]byte{}, stolen: map[string]*stolenList{},
+		told: map[string]*card.Insurer{}}
 	err := s.Store.View(ctx, func(tx register.Tx) (err error) {
 		if e.last, err = tx.LastPublication(); err != nil {
+			return err
+		}
+		if e.head, err = tx.AuditHead(); err != nil {
 			return err
 		}
 		all, err := tx.Insurers()
@@ -136,6 +204,15 @@ func (s *Issuer) read(ctx context.Context) (*edition, error) {
 		if e.current, err = trust.Open(reader(tx), root); err != nil {
 			return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
 		}
+		if err := e.checkAnchored(tx); err != nil {
+			return err
+		}
+		if e.published, err = readService(tx, e.current); err != nil {
+			return err
+		}
+		if err := e.readTold(tx); err != nil {
+			return err
+		}
 		_, err = e.current.Metadata() // reads every role now: the transaction ends here
 		return err
 	})
@@ -160,9 +237,9 @@ func reader(tx register.Tx) func(string) ([]byte, error) {
 }
 
 // edit tells the repository what changed.
-func (s *Issuer) edit(e *edition, now time.Time) error {
+func (s *Issuer) edit(ctx context.Context, e *edition, now time.Time) error {
 	for _, key := range sortedKeys(e.insurers) {
-		if err := setTarget(e, trust.InsurerRole(key), insurerPath(key), e.insurers[key].Document); err != nil {
+		if err := s.editInsurer(ctx, e, key, now); err != nil {
 			return err
 		}
 	}
@@ -206,80 +283,6 @@ func changesPath(insurer string, list uint32, from, to uint64) string {
 	return fmt.Sprintf("amc/%s/status/%d.%d-%d", insurer, list, from, to)
 }
 
-func (s *Issuer) editList(e *edition, l register.List, now time.Time, day rights.Date) error {
-	role, old := trust.StatusRole(l.Insurer), e.pages[l.Number]
-	page := old
-	if page == nil {
-		// Published from its first card on, even when empty: "not on the page" then means valid, "no page" unknown.
-		page = status.New(l.Insurer, l.Number)
-	}
-	events := e.pending[l.Number]
-	if len(events) > 0 {
-		entries := make([]status.Entry, len(events))
-		for i, ev := range events {
-			entries[i] = status.Entry{Index: ev.Place.Index, From: ev.From, Published: day, Kind: ev.Kind}
-		}
-		var err error
-		if page, err = page.Append(entries); err != nil {
-			return fmt.Errorf("issuer: page of list %d: %w", l.Number, err)
-		}
-	}
-	if old == nil || page != old {
-		e.next[l.Number] = page
-		if err := e.repo.SetTarget(role, pagePath(l.Insurer, l.Number), page.Encode(), revision(page)); err != nil {
-			return err
-		}
-	}
-	if old != nil && page != old {
-		changes, err := status.Diff(old, page)
-		if err != nil {
-			return fmt.Errorf("issuer: changes of list %d: %w", l.Number, err)
-		}
-		if err := e.repo.SetTarget(role, changesPath(l.Insurer, l.Number, old.Revision(), page.Revision()), changes.Encode(), nil); err != nil {
-			return err
-		}
-		if r := page.Revision(); r > keepChanges {
-			gone := changesPath(l.Insurer, l.Number, r-keepChanges-1, r-keepChanges)
-			if _, err := e.current.Target(gone); err == nil {
-				if err := e.repo.RemoveTarget(role, gone); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return s.tokenList(e, l, page, now, day)
-}
-
-// revision is said beside a page's hash, so that a counter knows from the metadata alone which changes to fetch.
-func revision(p *status.Page) map[string]uint64 { return map[string]uint64{"revision": p.Revision()} }
-
-// tokenList makes the Token Status List of a page. It is signed anew at each publication, because it expires.
-func (s *Issuer) tokenList(e *edition, l register.List, page *status.Page, now time.Time, day rights.Date) error {
-	key, err := s.Online.Signer(e.insurers[l.Insurer].Keys.List)
-	if err != nil {
-		return fmt.Errorf("issuer: status list key of %s: %w", l.Insurer, err)
-	}
-	signer, err := signing.NewSigner(status.TokenKind, key)
-	if err != nil {
-		return fmt.Errorf("issuer: status list key of %s: %w", l.Insurer, err)
-	}
-	path := tokenListPath(l.Insurer, l.Number)
-	jwt, err := status.TokenStatusList(page, day, s.publicURL()+path, now, now.Add(tokenListLife), tokenListTTL, signer)
-	if err != nil {
-		return fmt.Errorf("issuer: token status list %d: %w", l.Number, err)
-	}
-	e.tokens = append(e.tokens, register.NewFile{Path: path, Data: []byte(jwt), Mutable: true})
-	return nil
-}
-
-// publicURL ends in "/" unless it is empty.
-func (s *Issuer) publicURL() string {
-	if s.PublicURL == "" || strings.HasSuffix(s.PublicURL, "/") {
-		return s.PublicURL
-	}
-	return s.PublicURL + "/"
-}
-
 // keep stores the edition: files, pages, events and version in one transaction, or ErrConcurrent and nothing.
 func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []trust.File) (*PublishReport, error) {
 	report := &PublishReport{Version: e.repo.View().Version(), At: now, Warnings: append(e.repo.Warnings(), e.warnings...)}
@@ -311,6 +314,9 @@ func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []tr
 			report.Events += len(events)
 			report.Lists = append(report.Lists, ListChange{
 				Insurer: l.Insurer, List: l.Number, Revision: page.Revision(), Events: len(events), Entries: page.Len()})
+		}
+		if err := e.keepKeys(tx); err != nil {
+			return err
 		}
 		if err := s.audit(tx, "publish", map[string]any{"version": report.Version, "lists": len(report.Lists), "events": report.Events}); err != nil {
 			return err

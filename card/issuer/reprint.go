@@ -48,7 +48,7 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 	if from == 0 {
 		from = rights.DateAt(s.now())
 	}
-	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), emit: emit}
+	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), fixed: !req.At.IsZero(), emit: emit}
 	var resumed IssueReport
 	err := r.resume(ctx, &resumed)
 	report.Resumed, report.Stuck = resumed.Resumed, resumed.Stuck

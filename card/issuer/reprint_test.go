@@ -143,7 +143,7 @@ func TestStuckReprint(t *testing.T) {
 		_, out := w.issue(IssueRequest{All: true})
 		p := out[0].Place
 		w.half(p)
-		w.setKey(amc, signing.StateRetired)
+		w.setKey(amc, signing.StateDead)
 		if r, _ := w.issue(IssueRequest{All: true}); len(r.Stuck) != 1 || !errors.Is(r.Stuck[0].Err, ErrNoCardKey) || r.Resumed != 0 {
 			t.Fatalf("%+v", r)
 		}
@@ -277,7 +277,7 @@ func TestStuckIntents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.setKey(amc, signing.StateRetired)
+	w.setKey(amc, signing.StateDead)
 	var places []card.Place
 	r, out := w.issue(IssueRequest{All: true})
 	for _, s := range r.Stuck {

@@ -67,7 +67,7 @@ func (s *Issuer) CheckRights(ctx context.Context, q CheckRequest) (*CheckReport,
 		return nil, err
 	}
 	// Before anything is promised: an answer that nobody can sign must leave no trace of one.
-	signer, err := s.serviceSigner(keyAccord, accord.Kind)
+	signer, err := s.serviceSigner(known, keyAccord, now)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *Issuer) answer(ctx context.Context, q CheckRequest, p *present, reading
 	if err != nil && !errors.Is(err, register.ErrNotFound) {
 		return nil, err
 	}
-	if err != nil || !issued(h, c) {
+	if err != nil || !wasIssued(h, c) {
 		return a, s.notIssued(ctx, q, a, reading, p)
 	}
 	if p.page, err = pageOf(insurer, place, h.Events, rights.DateAt(p.now)); err != nil {
@@ -197,8 +197,8 @@ func reliedUpon(at time.Time) time.Time {
 	return end
 }
 
-// issued says whether the register holds the very card that was presented: a stolen key can sign any place.
-func issued(h register.Holding, c *card.Card) bool {
+// wasIssued says whether the register holds the very card that was presented: a stolen key can sign any place.
+func wasIssued(h register.Holding, c *card.Card) bool {
 	k := h.Card
 	return k.State != register.Intent && k.KID == c.KID() && k.Contract.Insurer == c.Issuer().Key() &&
 		sha256.Sum256([]byte(signing.SigningInput(card.Kind, k.KID, k.Payload))) == c.Digest()

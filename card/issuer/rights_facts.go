@@ -30,7 +30,8 @@ type liveFacts struct {
 	insurers  map[string]*insurerFacts
 	owners    map[string]string // kid of a card key → insurer's key
 	codes     *rights.Codes
-	published int64 // version that the codes are of
+	service   *card.Service // service.json; nil for none
+	published int64         // version that codes and service are of
 }
 
 type insurerFacts struct {
@@ -54,6 +55,17 @@ func (s *Issuer) factsNow(ctx context.Context, now time.Time) (*liveFacts, error
 	}
 	c.last = next
 	return next, nil
+}
+
+// forget makes the next question read the facts anew.
+func (c *factCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last != nil {
+		aged := *c.last // what is parsed is kept
+		aged.read = time.Time{}
+		c.last = &aged
+	}
 }
 
 func (s *Issuer) readFacts(ctx context.Context, last *liveFacts, now time.Time) (*liveFacts, error) {
@@ -89,7 +101,7 @@ func (s *Issuer) readFacts(ctx context.Context, last *liveFacts, now time.Time) 
 	return next, nil
 }
 
-// readCodes takes the published tables, which only a publication changes.
+// readCodes takes the published tables and service.json, which only a publication changes.
 func (s *Issuer) readCodes(tx register.Tx, last, next *liveFacts) error {
 	p, err := tx.LastPublication()
 	if errors.Is(err, register.ErrNotFound) {
@@ -98,12 +110,15 @@ func (s *Issuer) readCodes(tx register.Tx, last, next *liveFacts) error {
 	if err != nil {
 		return err
 	}
-	next.published, next.codes = p.Version, last.codes
+	next.published, next.codes, next.service = p.Version, last.codes, last.service
 	if next.codes != nil && last.published == p.Version {
 		return nil
 	}
 	t, err := openPublished(tx)
 	if err != nil {
+		return err
+	}
+	if next.service, err = readService(tx, t); err != nil {
 		return err
 	}
 	info, err := t.Target(codesPath)
@@ -153,6 +168,8 @@ func (p *present) Issuer(key string) (*offline.Issuer, error) {
 	}
 	i := f.issuer
 	i.Published, i.Expires = p.now, p.now.Add(time.Hour)
+	// Of a stolen key: the register is the list. Which card it is it will be asked next, and whoever forged one is then told so.
+	i.Issued = func(string, [16]byte) (bool, error) { return true, nil }
 	return &i, nil
 }
 

@@ -3,14 +3,14 @@
 package issuer
 
 import (
-	"crypto/ecdsa"
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"sceau/card"
-	"sceau/card/accord"
+	"sceau/card/register"
 	"sceau/offline"
 	"sceau/signing"
 	"sceau/signing/trust"
@@ -18,6 +18,26 @@ import (
 
 // DefaultService is the name of a rights service that was given none.
 const DefaultService = "Service de droits"
+
+// ServiceName is the name under which counters read the operator, "" for one founded before there was a service.json.
+func (s *Issuer) ServiceName(ctx context.Context) (name string, err error) {
+	err = s.Store.View(ctx, func(tx register.Tx) error {
+		root, err := tx.File(rootPath)
+		if err != nil {
+			return err
+		}
+		current, err := trust.Open(reader(tx), root)
+		if err != nil {
+			return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
+		}
+		doc, err := readService(tx, current)
+		if err == nil && doc != nil {
+			name = doc.Name
+		}
+		return err
+	})
+	return name, err
+}
 
 // servicePath is the target with the keys of the service.
 const servicePath = offline.ServicePath
@@ -28,22 +48,61 @@ const (
 	keySettlement = "settlement"
 )
 
-// serviceKeys opens each key once: a key file costs a decryption.
+// serviceKeys opens each key once: a key file costs a decryption. Which of them signs is asked each time.
 type serviceKeys struct {
 	mu      sync.Mutex
-	signers map[string]*signing.Signer
-	own     map[string]string // kid by name
+	shelf   shelf
+	signers map[string]*signing.Signer // by kid
+	own     map[string]string          // kid by name: a name never gets another key
 }
 
-// serviceSigner opens one of the service's keys.
-func (s *Issuer) serviceSigner(name string, kind signing.Kind) (*signing.Signer, error) {
+// serviceSigner opens the key with which the service signs now: the newest that service.json names for the purpose, active, in
+// its window and held here. service.json is at most cacheLife old, so that every process follows a rotation or a theft that
+// another one made.
+func (s *Issuer) serviceSigner(facts *liveFacts, purpose string, now time.Time) (*signing.Signer, error) {
+	kind, err := serviceKind(purpose)
+	if err != nil {
+		return nil, err
+	}
 	k := &s.living().keys
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.signers == nil {
+		k.signers, k.shelf.keys = map[string]*signing.Signer{}, s.Online
+	}
+	if facts.service == nil { // founded before there was a service.json: the first key, until one is published
+		return k.named(purpose, kind)
+	}
+	missing := fmt.Errorf("%w: %s", ErrNoServiceKey, purpose)
+	for _, pub := range activeAt(serviceKeysOf(facts.service, purpose), now) {
+		if signer := k.signers[pub.KID]; signer != nil {
+			return signer, nil
+		}
+		k.shelf.read = false // another process may have made the key since
+		private, _, err := k.shelf.open(family(purpose), pub.ECDSA())
+		if errors.Is(err, errNotHeld) {
+			missing = err
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("issuer: key %s: %w", purpose, err)
+		}
+		signer, err := signing.NewSigner(kind, private)
+		if err != nil {
+			return nil, fmt.Errorf("issuer: key %s: %w", purpose, err)
+		}
+		k.signers[pub.KID] = signer
+		return signer, nil
+	}
+	return nil, fmt.Errorf("issuer: key %s: %w", purpose, missing)
+}
+
+// named opens the first key of a purpose.
+func (k *serviceKeys) named(name string, kind signing.Kind) (*signing.Signer, error) {
 	if signer := k.signers[name]; signer != nil {
 		return signer, nil
 	}
-	private, err := s.Online.Signer(name)
+	private, err := k.shelf.keys.Signer(name)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: key %s: %w", name, err)
 	}
@@ -51,39 +110,77 @@ func (s *Issuer) serviceSigner(name string, kind signing.Kind) (*signing.Signer,
 	if err != nil {
 		return nil, fmt.Errorf("issuer: key %s: %w", name, err)
 	}
-	if k.signers == nil {
-		k.signers = map[string]*signing.Signer{}
-	}
 	k.signers[name] = signer
 	return signer, nil
 }
 
-// SettlementSigner opens the key that seals settlements.
-func (s *Issuer) SettlementSigner() (*signing.Signer, error) {
-	return s.serviceSigner(keySettlement, accord.SettlementKind)
+func serviceKind(purpose string) (signing.Kind, error) {
+	switch purpose {
+	case keyAccord:
+		return card.AccordKind, nil
+	case keySettlement:
+		return card.SettlementKind, nil
+	}
+	return "", fmt.Errorf("%w: the service has no key %.20q", ErrUnknownKey, purpose)
 }
 
-// ownKey is the kid of one of the operator's online keys.
-func (s *Issuer) ownKey(name string) (string, error) {
+func serviceKeysOf(doc *card.Service, purpose string) []*signing.PublicKey {
+	if purpose == keyAccord {
+		return doc.AccordKeys
+	}
+	return doc.SettlementKeys
+}
+
+// SettlementSigner opens the key that seals settlements now.
+func (s *Issuer) SettlementSigner() (*signing.Signer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	now := s.now().UTC()
+	facts, err := s.factsNow(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	return s.serviceSigner(facts, keySettlement, now)
+}
+
+// KeysOpen says whether the online keys can be opened: without them nothing is published.
+func (s *Issuer) KeysOpen() error {
+	h := shelf{keys: s.Online}
+	names, err := h.list(keyTimestamp)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("issuer: key %s: %w", keyTimestamp, errNotHeld)
+	}
+	_, err = s.Online.Signer(names[0])
+	return err
+}
+
+// ownKIDs are the kids of every online key, of whatever purpose and age.
+func (s *Issuer) ownKIDs() (map[string]bool, error) {
+	names, err := s.Online.Names()
+	if err != nil {
+		return nil, fmt.Errorf("issuer: online keys: %w", err)
+	}
 	k := &s.living().keys
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if kid := k.own[name]; kid != "" {
-		return kid, nil
-	}
-	private, err := s.Online.Signer(name)
-	if err != nil {
-		return "", fmt.Errorf("issuer: key %s: %w", name, err)
-	}
-	pub, ok := private.Public().(*ecdsa.PublicKey)
-	if !ok {
-		return "", errors.New("issuer: a key store gave a key that is not ECDSA")
-	}
 	if k.own == nil {
 		k.own = map[string]string{}
 	}
-	k.own[name] = signing.KID(pub)
-	return k.own[name], nil
+	kids := map[string]bool{}
+	for _, name := range names {
+		if k.own[name] == "" {
+			pub, err := publicHalf(s.Online, name)
+			if err != nil {
+				return nil, fmt.Errorf("issuer: key %s: %w", name, err)
+			}
+			k.own[name] = signing.KID(pub)
+		}
+		kids[k.own[name]] = true
+	}
+	return kids, nil
 }
 
 // serviceDocument makes the service's keys, if they are not there, and service.json.
@@ -112,25 +209,4 @@ func (s *Issuer) serviceDocument(name string, now time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("issuer: facts of the service: %w", err)
 	}
 	return b, nil
-}
-
-// editService gives service.json to an operator that was founded before there was one. It needs the offline keys: without
-// them everything else is published, and a warning says what is missing.
-func (s *Issuer) editService(e *edition, now time.Time) error {
-	_, err := e.current.Target(servicePath)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, trust.ErrNotFound) {
-		return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
-	}
-	if _, err := s.signers(trust.RoleTargets); err != nil {
-		e.warnings = append(e.warnings, "no service.json is published: publish once with the offline keys")
-		return nil
-	}
-	b, err := s.serviceDocument("", now)
-	if err != nil {
-		return err
-	}
-	return e.repo.SetTarget(trust.RoleTargets, servicePath, b, nil)
 }

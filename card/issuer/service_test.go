@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sceau/card"
-	"sceau/card/accord"
 	"sceau/card/register"
 	"sceau/signing"
 	"sceau/signing/trust"
@@ -18,7 +17,8 @@ import (
 func TestServicePublished(t *testing.T) {
 	w := newWorld(t)
 	doc := w.service()
-	signer := must(w.issuer.serviceSigner(keyAccord, accord.Kind))(t)
+	known := must(w.issuer.factsNow(context.Background(), w.clock))(t)
+	signer := must(w.issuer.serviceSigner(known, keyAccord, w.clock))(t)
 	settlements := must(w.issuer.SettlementSigner())(t)
 	if doc.Name != DefaultService || doc.AccordKeys[0].KID != signer.KID() || doc.SettlementKeys[0].KID != settlements.KID() ||
 		doc.AccordKeys[0].State != signing.StateActive || !doc.AccordKeys[0].InWindow(w.clock) {

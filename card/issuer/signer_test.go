@@ -22,3 +22,5 @@ func (s *countedSigner) Sign(rand io.Reader, digest []byte, o crypto.SignerOpts)
 }
 
 func (nothing) Signer(string) (crypto.Signer, error) { return nil, fs.ErrNotExist }
+
+func (nothing) Names() ([]string, error) { return nil, nil }

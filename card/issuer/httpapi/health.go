@@ -85,7 +85,7 @@ func (s *Server) look(ctx context.Context) state {
 	default:
 		is.Register, is.Publication = "away", "none"
 	}
-	if _, err := s.o.Issuer.Online.Signer("timestamp"); err != nil {
+	if err := s.o.Issuer.KeysOpen(); err != nil {
 		is.Keys = "closed"
 	}
 	is.Ready = is.Register == "ok" && is.Keys == "ok" && is.Publication == "ok"

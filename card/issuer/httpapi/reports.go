@@ -6,11 +6,14 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sceau/card/issuer"
 	"sceau/card/issuer/reconcile"
 	"sceau/rights"
 )
@@ -56,6 +59,9 @@ func (s *Server) reportRoutes() {
 			if err == nil {
 				out, err = s.report(r.Context(), who, name, in)
 			}
+			if err == nil && p.Reads {
+				err = s.journalReport(r.Context(), who, name, out)
+			}
 			if err != nil {
 				s.fail(w, visitOf(r.Context()), err)
 				return
@@ -74,11 +80,60 @@ func (s *Server) reportPolicy(name string) Policy {
 	p := staffPolicy(0, RoleRead, RoleAudit)
 	if name == reconcile.ReportDisputed || name == reconcile.ReportBusyCards {
 		p.Reads = true
-		p.Journal = func(ctx context.Context, who Principal, _, _ any) error {
-			return s.journal(ctx, who, map[string]any{"what": "report", "report": name, "insurer": who.Insurer})
+		p.Journal = func(ctx context.Context, who Principal, _, out any) error {
+			if made, ok := out.(*reportOutput); ok {
+				return s.journalReport(ctx, who, name, &made.Body)
+			}
+			return s.journalAsked(ctx, who, name)
 		}
 	}
 	return p
+}
+
+// journalAsked writes that somebody asks for a report whose cards are only known when it is made: journalReport follows before
+// the first byte of it.
+func (s *Server) journalAsked(ctx context.Context, who Principal, name string) error {
+	return s.journal(ctx, who, map[string]any{"what": "report", "report": name, "insurer": who.Insurer, "listed": issuer.ReportListed})
+}
+
+// journalledCards is how many cards one entry of the audit chain names.
+const journalledCards = 1000
+
+// journalReport writes which cards reports name: whoever is told of a card has read about its people.
+func (s *Server) journalReport(ctx context.Context, who Principal, name string, reports ...*reconcile.Report) error {
+	var cards []string
+	for _, r := range reports {
+		for _, d := range r.Disputed {
+			cards = append(cards, placeIn(d.Card))
+		}
+		for _, c := range r.Cards {
+			cards = append(cards, placeIn(c.Card))
+		}
+	}
+	return s.journalCards(ctx, who, map[string]any{"what": "report", "report": name, "insurer": who.Insurer}, cards)
+}
+
+// journalCards writes that cards were read, in as many entries as it takes; one without any where there are none.
+func (s *Server) journalCards(ctx context.Context, who Principal, detail map[string]any, cards []string) error {
+	cards = slices.Clone(cards)
+	slices.Sort(cards)
+	parts := slices.Collect(slices.Chunk(slices.Compact(cards), journalledCards))
+	if len(parts) == 0 {
+		parts = [][]string{{}} // none: that is an answer too
+	}
+	for _, part := range parts {
+		detail["cards"] = part
+		if err := s.journal(ctx, who, detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeIn is the place of a card that is named with its insurer, "<AMC key>/<list>-<index>".
+func placeIn(name string) string {
+	_, place, _ := strings.Cut(name, "/")
+	return place
 }
 
 // report makes a report for whoever asks: the insurer is theirs, whatever was asked.

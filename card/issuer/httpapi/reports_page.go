@@ -32,7 +32,7 @@ func (s *Server) pageRoutes() {
 	p := staffPolicy(0, RoleRead, RoleAudit)
 	p.Page, p.Reads = true, true
 	p.Journal = func(ctx context.Context, who Principal, _, _ any) error {
-		return s.journal(ctx, who, map[string]any{"what": "report", "report": "page", "insurer": who.Insurer})
+		return s.journalAsked(ctx, who, "page")
 	}
 	s.raw(http.MethodGet, "/reports", p, func(w http.ResponseWriter, r *http.Request, who Principal) {
 		b, err := s.reportsPage(r, who)
@@ -121,6 +121,9 @@ func (s *Server) reportsPage(r *http.Request, who Principal) ([]byte, error) {
 	d.Made = paris(s.now().UTC().Format(time.RFC3339))
 	d.Query = fmt.Sprintf("?from=%s&to=%s", d.From, d.To)
 	d.fill(got)
+	if err := s.journalReport(ctx, who, "page", &reconcile.Report{Disputed: d.Disputed, Cards: d.Cards}); err != nil {
+		return nil, fmt.Errorf("journal of reads: %w", err)
+	}
 	var b bytes.Buffer
 	if err := reportsTemplate.Execute(&b, d); err != nil {
 		return nil, fmt.Errorf("httpapi: page of reports: %w", err)

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -243,25 +246,67 @@ func TestReportSheets(t *testing.T) {
 func TestReportsAreJournalled(t *testing.T) {
 	w := newWorld(t)
 	w.history(1)
-	head := func() (n uint64) {
+	type read struct {
+		What   string   `json:"what"`
+		Listed string   `json:"listed"`
+		Cards  []string `json:"cards"`
+	}
+	seq := uint64(0)
+	news := func() (out []read) {
 		err := w.store.View(context.Background(), func(tx register.Tx) error {
-			h, err := tx.AuditHead()
-			n = h.Seq
+			page, err := tx.AuditAfter(seq, 10_000)
+			for _, e := range page {
+				r, err := register.ReadAudit(e)
+				if err != nil {
+					return err
+				}
+				seq = e.Seq
+				if r.Act == "person.read" {
+					var d read
+					if err := json.Unmarshal(r.Detail, &d); err != nil {
+						return err
+					}
+					out = append(out, d)
+				}
+			}
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n
+		return out
 	}
-	for path, want := range map[string]uint64{"/reports": 1, "/v1/reports/disputed": 1, "/v1/reports/disputed.csv": 1, "/v1/reports/busy-cards": 1, "/v1/reports/served": 0, "/v1/reports/old-lists.csv": 0} {
-		before := head()
-		if a := w.as(auditor, path); a.Code != 200 {
+	number := regexp.MustCompile(amc + "/([0-9]+-[0-9]+)|\\b(1-[0-9]{5,6})\\b")
+	named := 0
+	for path, want := range map[string]int{"/reports": 2, "/v1/reports/disputed": 1, "/v1/reports/disputed.csv": 2, "/v1/reports/busy-cards": 1, "/v1/reports/busy-cards.csv": 2, "/v1/reports/served": 0, "/v1/reports/old-lists.csv": 0} {
+		news()
+		a := w.as(auditor, path)
+		if a.Code != 200 {
 			t.Errorf("%s: %d %s", path, a.Code, a.Body)
 		}
-		if got := head() - before; got != want {
-			t.Errorf("%s: %d audit entries, want %d", path, got, want)
+		got := news()
+		if len(got) != want {
+			t.Errorf("%s: %d audit entries, want %d", path, len(got), want)
+			continue
 		}
+		if want == 0 {
+			continue
+		}
+		if want == 2 && (got[0].Listed != issuer.ReportListed || got[0].Cards != nil) {
+			t.Errorf("%s: %+v comes first", path, got[0])
+		}
+		// The entry names the cards of the answer, each of them and no other.
+		told := map[string]bool{}
+		for _, m := range number.FindAllStringSubmatch(a.Body.String(), -1) {
+			told[m[1]+m[2]] = true
+		}
+		if cards := got[want-1].Cards; cards == nil || !slices.Equal(cards, slices.Sorted(maps.Keys(told))) {
+			t.Errorf("%s: journal %q, answer %v", path, cards, told)
+		}
+		named += len(told)
+	}
+	if named == 0 {
+		t.Error("no report named a card")
 	}
 }
 

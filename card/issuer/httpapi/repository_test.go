@@ -348,4 +348,6 @@ type noKeys struct{ issuer.Keys }
 
 func (noKeys) Signer(string) (crypto.Signer, error) { return nil, errors.New("closed") }
 
+func (noKeys) Names() ([]string, error) { return nil, errors.New("closed") }
+
 var _ http.Handler = (*Server)(nil)

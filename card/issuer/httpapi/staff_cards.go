@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -206,13 +207,20 @@ func (s *Server) handOut(form string, d drawing) {
 	p := staffPolicy(0, RoleRead, RoleIssue)
 	p.Reads = true
 	p.Journal = func(ctx context.Context, who Principal, in, _ any) error {
-		place, err := card.ParsePlace(in.(*http.Request).PathValue("card"))
+		r := in.(*http.Request)
+		place, err := card.ParsePlace(r.PathValue("card"))
 		if err != nil {
 			return errField.about("card").because(err)
+		}
+		if r.URL.RawQuery != "" {
+			return errField
 		}
 		f, err := s.o.Issuer.StaffCard(ctx, acting(who), place)
 		if err != nil {
 			return err
+		}
+		if f.State != register.Live {
+			return fmt.Errorf("%w: card %s is %s", issuer.ErrState, place, f.State) // it is not handed out: nobody reads it
 		}
 		return s.journal(ctx, who, map[string]any{"contract": f.Contract, "card": place.String(), "what": form})
 	}

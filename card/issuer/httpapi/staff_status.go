@@ -69,6 +69,15 @@ type agreementOutput struct {
 	Body         Agreement
 }
 
+// agreementRead is an approval with the cards that it would change.
+type agreementRead struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         struct {
+		Agreement
+		Numbers []string `json:"numbers" nullable:"false" doc:"of the cards"`
+	}
+}
+
 // AgreementID is the path of an approval.
 type AgreementID struct {
 	ID string `path:"id" pattern:"^[A-Za-z0-9_-]{16}$"`
@@ -108,25 +117,18 @@ func (s *Server) statusRoutes() {
 			return out, nil
 		})
 
+	reads := staffPolicy(0, RoleRevoke, RoleIssue, RoleAudit)
+	reads.Reads = true
+	reads.Journal = func(ctx context.Context, who Principal, _, out any) error {
+		return s.journalCards(ctx, who, map[string]any{"what": "state", "approval": out.(*agreementRead).Body.ID}, out.(*agreementRead).Body.Numbers)
+	}
 	add(s, huma.Operation{OperationID: "read-approval", Method: http.MethodGet, Path: "/v1/approvals/{id}", Summary: "A request for a second pair of eyes, with the cards that it would change"},
-		staffPolicy(0, RoleRevoke, RoleIssue, RoleAudit), func(ctx context.Context, who Principal, in *AgreementID) (*struct {
-			CacheControl string `header:"Cache-Control"`
-			Body         struct {
-				Agreement
-				Numbers []string `json:"numbers" nullable:"false" doc:"of the cards"`
-			}
-		}, error) {
+		reads, func(ctx context.Context, who Principal, in *AgreementID) (*agreementRead, error) {
 			a, places, err := s.o.Issuer.ApprovalOf(ctx, scope(who), in.ID)
 			if err != nil {
 				return nil, err
 			}
-			out := &struct {
-				CacheControl string `header:"Cache-Control"`
-				Body         struct {
-					Agreement
-					Numbers []string `json:"numbers" nullable:"false" doc:"of the cards"`
-				}
-			}{CacheControl: "no-store"}
+			out := &agreementRead{CacheControl: "no-store"}
 			out.Body.Agreement, out.Body.Numbers = agreement(a), []string{}
 			for _, p := range places {
 				out.Body.Numbers = append(out.Body.Numbers, p.String())

@@ -419,8 +419,10 @@ func TestAuditPages(t *testing.T) {
 func TestNoReadWithoutItsJournal(t *testing.T) {
 	o := newOffice(t)
 	k := o.key(amc, everyInsurerRole...)
-	contracts, cards := o.cards(k, "A", 1)
+	contracts, cards := o.cards(k, "A", 2)
 	o.want(200, k, "GET", "/v1/contracts/"+contracts[0], "") // so that the key's use of today is written
+	o.issuer.Limits.StatusChanges = 1
+	waits := o.want(202, k, "POST", "/v1/status-changes", `{"kind":"revoke","cards":["`+cards[0]+`","`+cards[1]+`"]}`)["approval"].(map[string]any)["id"].(string)
 	o.issuer.Store = readOnly{o.issuer.Store, o.issuer.Store.(issuer.Pseudonyms)}
 	reads := 0
 	for _, r := range o.server.Table() {
@@ -428,7 +430,7 @@ func TestNoReadWithoutItsJournal(t *testing.T) {
 			continue
 		}
 		reads++
-		path := strings.NewReplacer("{id}", contracts[0], "{card}", cards[0]).Replace(r.Pattern)
+		path := strings.NewReplacer("/v1/approvals/{id}", "/v1/approvals/"+waits, "{id}", contracts[0], "{card}", cards[0]).Replace(r.Pattern)
 		body := ""
 		if r.Method == "POST" {
 			body = `{"adherent":"AXQ00000"}`

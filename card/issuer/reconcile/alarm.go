@@ -33,6 +33,7 @@ const (
 	AlarmEnrolled  = "ENROLLED"  // the same establishment goes on under another counter's id
 	AlarmName      = "NAME"      // another chain has the same device's id
 	AlarmSignature = "SIGNATURE" // nobody vouched for a batch: it was refused
+	AlarmForged    = "FORGED"    // receipts for cards that a stolen key signed, or that nobody ever saw, were honoured
 )
 
 // Alarm is one of them.
@@ -43,6 +44,7 @@ type Alarm struct {
 	Device   string    `json:"device"` // the chain's name
 	From     uint64    `json:"from,omitempty"`
 	To       uint64    `json:"to,omitempty"`
+	Count    int       `json:"count,omitempty"` // of the entries from the first to the last, where not all are meant
 	At       time.Time `json:"at"`
 	Closed   time.Time `json:"closed,omitzero"` // a gap that was filled
 	Insurers []string  `json:"insurers,omitempty"`
@@ -58,6 +60,7 @@ type alarmText struct {
 	Device   string    `json:"device"`
 	From     uint64    `json:"from,omitempty"`
 	To       uint64    `json:"to,omitempty"`
+	Count    int       `json:"count,omitempty"`
 	Closed   time.Time `json:"closed,omitzero"`
 	Insurers []string  `json:"insurers,omitempty"`
 }
@@ -70,7 +73,7 @@ func alarmID(code, chain string, from, to uint64) string {
 
 func (a Alarm) put(tx register.Documents, d register.Document) error {
 	t := alarmText{Rule: alarmSource + "-" + strings.ToLower(a.Code), At: a.At.UTC(), Counter: a.Counter, Source: alarmSource, Code: a.Code, Device: a.Device,
-		From: a.From, To: a.To, Closed: a.Closed.UTC(), Insurers: a.Insurers}
+		From: a.From, To: a.To, Count: a.Count, Closed: a.Closed.UTC(), Insurers: a.Insurers}
 	b, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("reconcile: encode an alarm: %w", err)
@@ -85,7 +88,7 @@ func readAlarm(d register.Document) (Alarm, bool) {
 	if json.Unmarshal(d.Data, &t) != nil || t.Source != alarmSource {
 		return Alarm{}, false
 	}
-	return Alarm{ID: d.ID, Code: t.Code, Counter: d.Owner, Device: t.Device, From: t.From, To: t.To, At: t.At, Closed: t.Closed, Insurers: t.Insurers}, true
+	return Alarm{ID: d.ID, Code: t.Code, Counter: d.Owner, Device: t.Device, From: t.From, To: t.To, Count: t.Count, At: t.At, Closed: t.Closed, Insurers: t.Insurers}, true
 }
 
 // raise stores an alarm unless it was raised before, and says whether it was new.
@@ -148,6 +151,7 @@ var alarmWords = map[string]struct{ fr, en string }{
 	AlarmEnrolled:  {"Le même établissement continue son journal sous un nouveau numéro de poste.", "The same establishment goes on with its journal under a new counter’s id."},
 	AlarmName:      {"Deux journaux portent le même numéro d’appareil.", "Two journals have the same device’s id."},
 	AlarmSignature: {"Un envoi que personne n’avait signé a été refusé.", "An upload that nobody had signed was refused."},
+	AlarmForged:    {"Des promesses sur des cartes inconnues ont été honorées : leur clé, volée, était encore admise par la liste du poste. À comparer aux délivrances.", "Promises about unknown cards were honoured: the counter’s list still vouched for their stolen key. Compare them with what was dispensed."},
 }
 
 // AlarmSentence says an alarm to people, in English for "en" and in French for anything else.

@@ -5,6 +5,7 @@ package reconcile
 import (
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,11 +70,58 @@ func (g *gatherer) of(r receipt.Receipt, counters []string) (Facts, error) {
 		if errors.Is(err, register.ErrNotFound) {
 			return f, nil
 		}
+		if err != nil {
+			return f, err
+		}
 		f.Check = &check
+		f.Counters, err = g.before(counters, check.Counter)
+		return f, err
+	}
+	if f.Stolen, err = g.stolen(*ins, r.KID); err != nil {
 		return f, err
 	}
 	f.Released, err = g.releases(r, *ins, c)
 	return f, err
+}
+
+// before adds the id under which an accord was given when it was the same establishment's and ended since: a pharmacy whose
+// credential was stolen enrols anew, and sends what it was told before.
+func (g *gatherer) before(counters []string, gave string) ([]string, error) {
+	if len(counters) == 0 || slices.Contains(counters, gave) {
+		return counters, nil
+	}
+	mine, err := issuer.CounterIn(g.tx, counters[0])
+	if errors.Is(err, issuer.ErrUnknownCounter) {
+		return counters, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	old, err := issuer.CounterIn(g.tx, gave)
+	if errors.Is(err, issuer.ErrUnknownCounter) {
+		return counters, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if old.State != issuer.CounterRevoked || old.FINESS != mine.FINESS {
+		return counters, nil
+	}
+	return append(slices.Clip(counters), gave), nil
+}
+
+// stolen says whether a card key of an insurer is listed by now.
+func (g *gatherer) stolen(ins register.Insurer, kid string) (bool, error) {
+	now, err := g.published(ins, issuer.Policy(ins.Document))
+	if err != nil || now == nil {
+		return false, err
+	}
+	for _, k := range now.CardKeys {
+		if k.KID == kid {
+			return k.State == signing.StateListed, nil
+		}
+	}
+	return false, nil
 }
 
 func (g *gatherer) insurer(key string) (*register.Insurer, error) {

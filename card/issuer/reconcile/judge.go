@@ -14,6 +14,7 @@ import (
 	"sceau/offline"
 	"sceau/offline/receipt"
 	"sceau/rights"
+	"sceau/signing"
 )
 
 // Tolerances.
@@ -33,6 +34,7 @@ type Facts struct {
 	Events   []register.Event
 	Released []Release       // what was published on the date of the receipt's list
 	Check    *register.Check // that gave the receipt's accord; nil for none
+	Stolen   bool            // the key that the receipt names is listed by now: it signed cards that the insurer never issued
 	Counters []string        // ids that the chain's counter has had; nil when the chain is another counter's
 	Arrived  time.Time
 }
@@ -50,11 +52,12 @@ type Release struct {
 type Answer struct {
 	Answer register.Answer
 	Reason string // code of package accord; "" when honoured
+	Faith  bool   // honoured although the card was forged, or never seen: see forged
 }
 
-func disputed(reason string) Answer { return Answer{register.Disputed, reason} }
+func disputed(reason string) Answer { return Answer{Answer: register.Disputed, Reason: reason} }
 
-func noted(reason string) Answer { return Answer{register.Noted, reason} }
+func noted(reason string) Answer { return Answer{Answer: register.Noted, Reason: reason} }
 
 // Judge answers a receipt that was written down at a moment of the counter's clock. It reads nothing but its arguments.
 func Judge(at time.Time, r receipt.Receipt, f Facts) Answer {
@@ -67,12 +70,51 @@ func Judge(at time.Time, r receipt.Receipt, f Facts) Answer {
 		return disputed(accord.ReasonOtherCounter)
 	case at.After(f.Arrived.Add(Ahead)), r.Care > rights.DateAt(f.Arrived.Add(Ahead)):
 		return disputed(accord.ReasonFuture)
-	case f.Card == "":
+	case f.Card == "" && r.Mode == receipt.Online:
 		return disputed(accord.ReasonUnknownCard)
 	case r.Mode == receipt.Online:
 		return online(r, f)
 	}
-	return list(at, r, f)
+	answer := disputed(accord.ReasonUnknownCard)
+	if f.Card != "" {
+		answer = list(at, r, f)
+	}
+	if f.Stolen && notThisCard[answer.Reason] && forged(at, r, f) {
+		return Answer{Answer: register.Honoured, Faith: true}
+	}
+	return answer
+}
+
+// notThisCard are the disputes that another card in the same place explains.
+var notThisCard = map[string]bool{accord.ReasonUnknownCard: true, accord.ReasonCareOutside: true, accord.ReasonNotCovered: true, accord.ReasonOtherVerdict: true}
+
+// forged says whether a counter, with the list that it names, had to believe whatever card was signed by a key that was stolen:
+// that list still vouched for the key. Which card it was nobody knows any more, and the theft is not the pharmacist's. What was
+// promised is compared with the policy.
+func forged(at time.Time, r receipt.Receipt, f Facts) bool {
+	place, ok := placeOf(r.Card)
+	if !ok || r.List != place.List || r.Status != offline.Valid && r.Status != offline.Reserve || at.Before(r.Published.Add(-Slack)) {
+		return false
+	}
+	if d := at.Sub(r.Published.Add(r.Age)); d < -Slack || d > Slack+time.Second {
+		return false
+	}
+	for _, p := range f.Released {
+		if !p.Listed || p.Revision != r.Revision || !p.At.Equal(r.Published) || p.Insurer == nil || p.Policy != r.Policy {
+			continue
+		}
+		limits := p.Insurer.Outage.For(r.Domain)
+		refuse := time.Duration(limits.RefuseHours) * time.Hour
+		if r.Age > refuse || !r.PayUntil.Equal(p.At.Add(refuse)) || r.PayEuros != limits.PayableEuros {
+			continue
+		}
+		for _, k := range p.Insurer.CardKeys {
+			if k.KID == r.KID && (k.State == signing.StateActive || k.State == signing.StateRetired) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // list judges a check that relied on a signed list.
@@ -217,8 +259,11 @@ func newSheet(r receipt.Receipt, f Facts, p Release) (*sheet, error) {
 	}
 	// No promise depends on the tables of codes: they only tell two refusals apart.
 	return &sheet{key: key, page: page, issuer: &offline.Issuer{Insurer: p.Insurer, Keys: ring, Codes: rights.DefaultCodes(),
-		Published: p.At, Expires: p.Expires}}, nil
+		Published: p.At, Expires: p.Expires, Issued: inRegister}}, nil
 }
+
+// inRegister speaks for the list of a stolen key: the card that is judged is the register's own, and the list is made of these.
+func inRegister(string, [16]byte) (bool, error) { return true, nil }
 
 func (s *sheet) Issuer(key string) (*offline.Issuer, error) {
 	if key != s.key {

@@ -121,6 +121,7 @@ func (l *linker) link(fresh []bool) error {
 		return err
 	}
 	var forks, back, ahead, bodies runs
+	var faith Alarm // one for the batch: thousands of them must not push out what else was wrong
 	var before register.Receipt
 	for i, row := range in.rows {
 		e, err := journal.DecodeEntry(row.Entry)
@@ -159,6 +160,12 @@ func (l *linker) link(fresh []bool) error {
 			if in.broken[e.Seq] {
 				bodies.add(e.Seq)
 			}
+			if in.faith[key{row.Seq, row.Hash}] {
+				if faith.Count++; faith.Count == 1 {
+					faith.From = e.Seq
+				}
+				faith.To = e.Seq
+			}
 			if e.Seq == 1 {
 				if err := l.opening(e); err != nil {
 					return err
@@ -176,6 +183,10 @@ func (l *linker) link(fresh []bool) error {
 		for _, s := range f.spans {
 			l.alarm(f.code, s.From, s.To)
 		}
+	}
+	if faith.Count > 0 {
+		l.alarm(AlarmForged, faith.From, faith.To)
+		l.alarms[len(l.alarms)-1].Count = faith.Count
 	}
 	if err := l.walk(); err != nil {
 		return err

@@ -92,6 +92,7 @@ type intake struct {
 	rows   []register.Receipt
 	order  bool // the entries came in the order of their numbers
 	broken map[uint64]bool
+	faith  map[key]bool // honoured in good faith after a theft
 
 	raised []Alarm
 	stored int
@@ -136,7 +137,7 @@ func (in *intake) judge(tx register.Tx) error {
 		counters = nil
 	}
 	g := gather(tx, in.arrived)
-	in.order, in.broken = true, map[uint64]bool{}
+	in.order, in.broken, in.faith = true, map[uint64]bool{}, map[key]bool{}
 	for i, e := range in.batch.Entries {
 		if e.Seq > in.said.Head.Seq {
 			return ErrUnsigned // nobody vouches for what lies beyond the signed head
@@ -192,6 +193,7 @@ func (in *intake) row(g *gatherer, e journal.Entry, counters []string) (register
 	}
 	answer := Judge(e.At, body, facts)
 	row.Answer, row.Reason = answer.Answer, answer.Reason
+	in.faith[key{row.Seq, row.Hash}] = answer.Faith
 	return row, nil
 }
 

@@ -9,7 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +61,12 @@ func (r *ring) Signer(name string) (crypto.Signer, error) {
 		return k, nil
 	}
 	return nil, errors.New("no key " + name)
+}
+
+func (r *ring) Names() ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.keys)), nil
 }
 
 func (r *ring) Generate(name string) (crypto.Signer, error) {

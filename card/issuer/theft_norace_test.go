@@ -1,0 +1,8 @@
+//go:build !race
+
+package issuer
+
+const (
+	theftCards  = 10_000
+	theftRounds = 30
+)
