@@ -28,7 +28,7 @@ var answerable = []Reason{OK, OKPEC, BeforeEnd, ChoosePerson, NotCovered, NotYet
 // followed list speaks for: a question holds the names on the card, and no service is known that may have them.
 func Askable(local Verdict) bool {
 	switch local.Reason {
-	case Unreadable, Malformed, BadSignature, WrongInsurer, KeyWindow, KeyDead, NotListed, ClockWrong, UnknownIssuer:
+	case Unreadable, Malformed, BadSignature, WrongInsurer, KeyWindow, KeyDead, NotIssued, NotListed, ClockWrong, UnknownIssuer:
 		return false
 	}
 	return true
@@ -76,7 +76,7 @@ func Answered(local Verdict, q Query, a *accord.Accord) (Verdict, error) {
 	case !open && !answer.PayUntil.IsZero():
 		return other("promise")
 	}
-	v := Verdict{Care: local.Care, Domain: q.Domain, Person: q.Person, Issuer: local.Issuer, Card: local.Card, Since: answer.Since, Own: answer.Own,
+	v := Verdict{Care: local.Care, Domain: q.Domain, Person: q.Person, Issuer: local.Issuer, Card: local.Card, Since: answer.Since, Own: answer.Own, Behind: local.Behind,
 		Ahead:  local.Care > rights.DateAt(q.Now),
 		Online: &Online{Number: a.Number, Insurer: a.Insurer, Place: a.Place, KID: a.KID, At: a.At, Until: a.Until, Changed: a.Changed}}
 	claims := u.PeekUnsafe()

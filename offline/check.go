@@ -26,14 +26,45 @@ func (v *Verdict) authenticate(facts Facts, u *card.Unverified) (Reason, error) 
 	}
 	key, err := iss.Keys.Lookup(u.KID())
 	if err != nil {
-		return v.foreignKey(facts, u, UnknownKey, err)
+		reason, err := v.foreignKey(facts, u, UnknownKey, err)
+		v.Behind = reason == UnknownKey
+		return reason, err
 	}
-	c, err := u.Verify(key)
-	if err != nil {
-		return refusal(err), err
+	c, reason, err := iss.verify(u, key)
+	if reason != "" {
+		v.Behind = reason == KeyListed
+		return reason, err
 	}
 	v.Card, v.Issuer = c, iss
 	return "", nil
+}
+
+// verify authenticates a card under a key of its insurer. Of a stolen key, the thief has signed since whatever he liked, dated
+// as he liked: only the insurer's list tells his cards from the genuine ones, and without it nothing is said of either.
+func (iss *Issuer) verify(u *card.Unverified, key *signing.PublicKey) (*card.Card, Reason, error) {
+	if key.State != signing.StateListed {
+		c, err := u.Verify(key)
+		if err != nil {
+			return nil, refusal(err), err
+		}
+		return c, "", nil
+	}
+	listed := false // the list was read
+	c, err := u.VerifyListed(key, func(digest [16]byte) bool {
+		if iss.Issued == nil {
+			return false
+		}
+		genuine, err := iss.Issued(key.KID, digest)
+		listed = err == nil
+		return listed && genuine
+	})
+	switch {
+	case err == nil:
+		return c, "", nil
+	case listed && errors.Is(err, card.ErrKeyListed):
+		return nil, NotIssued, err
+	}
+	return nil, refusal(err), err
 }
 
 // foreignKey looks for the insurer that really owns the key, so that a card signed by A in the name of B is refused as
@@ -83,6 +114,7 @@ func refusal(err error) Reason {
 func (v *Verdict) judge(facts Facts, q Query) Verdict {
 	claims := v.Card.Claims()
 	v.people(claims, q.Domain)
+	v.Behind = time.Unix(claims.IssuedAt, 0).After(v.Issuer.Published)
 
 	floor := v.Issuer.Published
 	if v.Issuer.Floor.After(floor) {
@@ -104,6 +136,7 @@ func (v *Verdict) judge(facts Facts, q Query) Verdict {
 	place := v.Card.Place()
 	page, err := facts.Page(claims.Issuer.Key(), place.List)
 	if errors.Is(err, ErrNoPage) {
+		v.Behind = true
 		return v.say(ListMissing, nil)
 	}
 	if err != nil {

@@ -22,6 +22,9 @@ var ErrNoPage = errors.New("offline: no status page for this list")
 // ErrNoService means that a repository says nothing of a rights service: nothing that one answers can be believed.
 var ErrNoService = errors.New("offline: no rights service in this repository")
 
+// ErrNoDigests means that the counter holds no whole list of the cards of a stolen key: none of them can be told from a forged one.
+var ErrNoDigests = errors.New("offline: no list of the cards of this key")
+
 // Facts is what a counter has verified and kept. Everything it returns was signed by the operator's repository.
 type Facts interface {
 	// Issuer returns the facts of the insurer with this AMC key, or ErrUnknownIssuer. Any other error means that
@@ -42,6 +45,11 @@ type Issuer struct {
 	Published time.Time // signed time of the repository's newest publication: the date of the list
 	Expires   time.Time // after this instant the counter never goes green
 	Floor     time.Time // newest signed time of any repository followed: the clock can't be earlier
+
+	// Issued says whether a card with this digest, the first 16 bytes of card.Digest, stands on the published list of a key
+	// in state listed. ErrNoDigests when no whole list of that key is held; any other error means that the one held can't be
+	// believed. Nil: no list of any key is held.
+	Issued func(kid string, digest [16]byte) (bool, error)
 }
 
 // Query is one question at the counter.
@@ -74,6 +82,7 @@ type Verdict struct {
 	Issuer *Issuer     // nil while the issuer is unknown
 	Online *Online     // nil unless the rights service answered and was believed
 	Told   *Told       // nil unless an earlier answer of the rights service outweighs the list
+	Behind bool        // the card speaks of something newer than what this counter holds: a sync may bring it
 }
 
 // Person is one beneficiary of the card, as seen from the question.

@@ -36,8 +36,8 @@ const (
 	WrongInsurer    Reason = "WRONG_INSURER"
 	KeyWindow       Reason = "KEY_WINDOW" // issued when its key could not issue
 	KeyDead         Reason = "KEY_DEAD"
-	NotIssued       Reason = "NOT_ISSUED" // the signature holds, and the insurer never issued this card; only a rights service says so
-	KeyListed       Reason = "KEY_LISTED" // key stolen, and this card can't be told from a forged one
+	NotIssued       Reason = "NOT_ISSUED" // the signature holds, and the insurer never issued this card: its stolen key's list, or a rights service, says so
+	KeyListed       Reason = "KEY_LISTED" // key stolen, and its list is not held: this card can't be told from a forged one
 	UnknownKey      Reason = "UNKNOWN_KEY"
 	UnknownIssuer   Reason = "UNKNOWN_ISSUER"
 	UnknownDomain   Reason = "UNKNOWN_DOMAIN"

@@ -186,6 +186,7 @@ func (v Verdict) Words(lang Language) Words {
 			English: " The guarantees have changed since the card was printed: the values shown are today's."}[lang]
 	}
 	w.Meaning += v.toldWords(lang)
+	w.Meaning += v.behindWords(lang)
 	if lang == French {
 		w = Words{spaced.Replace(w.Headline), spaced.Replace(w.Meaning), spaced.Replace(w.Next)}
 	}
@@ -209,6 +210,17 @@ func (v Verdict) wording() Reason {
 		return ownNotCovered
 	}
 	return v.Reason
+}
+
+// behindWords say that the card knows of something newer than this computer does, where the verdict's own words don't.
+func (v Verdict) behindWords(lang Language) string {
+	if !v.Behind || v.Card == nil || v.Online != nil || v.Told != nil || v.Status == Refused || v.Reason == ListMissing {
+		return ""
+	}
+	if lang == English {
+		return " The card is newer than this computer's list: update it."
+	}
+	return " La carte est plus récente que la liste de ce poste : la mettre à jour."
 }
 
 // spaced puts the no-break spaces of French typography.

@@ -80,6 +80,7 @@ type Counter struct {
 	Journal Journal // nil: no check is recorded, and every answer says so
 	Online  Online  // nil: the counter is enrolled nowhere, or was told to stay offline
 	Now     func() time.Time
+	Drill   bool // a drill is played: every answer says so
 }
 
 // Question is one scan and what is asked of it.
@@ -112,14 +113,24 @@ type Answer struct {
 	Domains    []string       // the counter's own domains, as asked
 	Mode       string         // ModeOnline or ModeOffline
 	Rescue     string         // code of why a counter that is enrolled answers offline; "" otherwise
+	Drill      bool           // the answer of a drill: nothing of it is real
 	codes      []*rights.Codes
 	at         time.Time
+}
+
+// Words are the verdict's. In a drill they begin by saying so.
+func (a Answer) Words(lang offline.Language) offline.Words {
+	w := a.Verdict.Words(lang)
+	if a.Drill {
+		w.Headline = drillMark(lang) + w.Headline
+	}
+	return w
 }
 
 // Ask answers q. It never fails. A check is committed to the journal before its answer is returned; a scan that gave no code
 // is no check.
 func (c *Counter) Ask(ctx context.Context, q Question) Answer {
-	a := Answer{Domains: q.Domains, Mode: ModeOffline, at: c.Now()}
+	a := Answer{Domains: q.Domains, Mode: ModeOffline, Drill: c.Drill, at: c.Now()}
 	text, repair, err := scan.Read(q.Scan, q.Learnt)
 	a.Repair, a.Misread = repair, err
 	if err != nil {

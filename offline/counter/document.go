@@ -49,6 +49,7 @@ type Document struct {
 	Unrecorded string         `json:"unrecorded,omitempty"`
 	Invoice    string         `json:"invoice_number,omitempty"` // what goes on the invoice: the accord's number online, the receipt's offline; "" when refused or unknown, which nobody invoices on
 	Checked    string         `json:"checked"`                  // RFC 3339
+	Drill      bool           `json:"drill,omitempty"`          // true: the answer of a drill, to nobody's card
 }
 
 // AccordPart is the answer of the insurer's service.
@@ -124,9 +125,12 @@ type WordsPart struct {
 func (a Answer) Document(lang offline.Language) Document {
 	d := Document{Schema: Schema, Status: a.Status, Reason: a.Reason, Detail: a.Detail, Misread: misread(a.Misread), Care: a.Care.String(),
 		Domain: a.Domain, Person: a.Person, Since: a.Since.String(), Mode: a.Mode, Rescue: a.Rescue, Words: WordsPart(a.Words(lang)), Repair: advice(a.Repair, lang),
-		Receipt: string(a.Receipt), Recorded: a.Receipt != "", Checked: stamp(a.at), Invoice: string(a.Receipt)}
+		Receipt: string(a.Receipt), Recorded: a.Receipt != "", Checked: stamp(a.at), Invoice: string(a.Receipt), Drill: a.Drill}
 	if errors.Is(a.Misread, scan.ErrInvitation) {
 		d.Words = invitationWords(lang)
+		if a.Drill {
+			d.Words.Headline = drillMark(lang) + d.Words.Headline
+		}
 	}
 	if o := a.Online; o != nil {
 		d.Accord = &AccordPart{string(o.Number), stamp(o.At), stamp(o.Until), o.Changed}

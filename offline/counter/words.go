@@ -39,3 +39,11 @@ func invitationWords(lang offline.Language) WordsPart {
 	return WordsPart{"CODE D’INSCRIPTION", "Ce code n’est pas une carte\u00a0: il inscrit ce poste auprès du service en ligne d’un opérateur.",
 		"L’utiliser ici, une seule fois, ou scanner une carte."}
 }
+
+// drillMark opens every headline of a drill.
+func drillMark(lang offline.Language) string {
+	if lang == offline.English {
+		return "DRILL – "
+	}
+	return "EXERCICE – "
+}

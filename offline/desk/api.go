@@ -90,6 +90,7 @@ type Status struct {
 	Clock    time.Time       `json:"clock" doc:"the counter's own"`
 	Recorded bool            `json:"recorded" doc:"checks can be written in the journal"`
 	Lists    []StatusList    `json:"lists" nullable:"false"`
+	Notices  []StatusNotice  `json:"notices" nullable:"false" doc:"signed messages of operators and insurers that hold now, the gravest of each first"`
 }
 
 // StatusService is one enrolment.
@@ -207,7 +208,7 @@ func (s *Server) document(ctx context.Context, q counter.Question, lang offline.
 func (s *Server) status(ctx context.Context, in *langInput) (*statusOutput, error) {
 	now := s.situation(ctx, s.lang(in.Lang))
 	out := Status{Schema: "sceau-desk-status-1", Version: now.Version, Mode: now.Mode, Clock: now.Clock, Recorded: now.Recorded, Lists: []StatusList{},
-		Services: []StatusService{}, Waiting: now.Waiting, Disputed: now.DisputedAll}
+		Services: []StatusService{}, Waiting: now.Waiting, Disputed: now.DisputedAll, Notices: statusNotices(now.Notices)}
 	since := now.OnlineSince
 	if now.Rescue != nil {
 		out.Rescue, since = now.Rescue.Code, now.Rescue.Since

@@ -94,6 +94,7 @@ type Repository struct {
 	Refuse      int       `json:"refuse_hours"`  // age from which nothing is payable
 	Insurers    []Insurer `json:"insurers"`
 	Sources     []string  `json:"sources"` // as they may be shown: without passwords
+	Notices     []Notice  `json:"-"`       // signed messages, also those that hold no more or not yet
 }
 
 // Insurer is one insurer of a repository.

@@ -34,6 +34,9 @@ type situation struct {
 	Disputed      int            `json:"disputed"`     // that nobody has looked at
 	DisputedAll   int            `json:"disputed_all"` // in the journal
 
+	Notices        []noticeState `json:"notices"` // that hold now
+	NoticesLeftOut int           `json:"notices_left_out,omitempty"`
+
 	Lists      []listState      `json:"lists"`
 	ListsError *Trouble         `json:"lists_error,omitempty"` // what is stored can't be believed
 	Oldest     oldest           `json:"oldest"`
@@ -95,7 +98,7 @@ type syncState struct {
 func (s *Server) situation(ctx context.Context, lang offline.Language) situation {
 	now := s.o.Now()
 	settings, fresh, refused := s.wishes.how()
-	out := situation{Lists: []listState{}, Oldest: oldest{Level: "none"}, Clock: now.UTC().Truncate(time.Second),
+	out := situation{Lists: []listState{}, Notices: []noticeState{}, Oldest: oldest{Level: "none"}, Clock: now.UTC().Truncate(time.Second),
 		Recorded: true, Version: s.o.Version, FirstStart: fresh, Refused: refused, Calibrated: settings.Learnt != nil, Settings: shown(settings),
 		Domains: domainsOf(settings, rights.DateAt(now))}
 	if s.o.Recorded != nil {
@@ -127,6 +130,7 @@ func (s *Server) lists(ctx context.Context, out *situation, now time.Time, lang 
 		out.ListsError = &t
 		return
 	}
+	s.notices(out, repos, now)
 	for _, r := range repos {
 		one := stateOf(r, now, lang)
 		out.Lists = append(out.Lists, one)

@@ -11,7 +11,7 @@ func calmState() object {
 		object{"amc": "302927415", "name": "Prévoyance du Littoral", "phones": []any{"09 87 65 43 21"}, "lists": 2},
 	}
 	return object{"mode": "rescue", "rescue": object{"code": "none", "what": "ce poste n’est inscrit auprès d’aucun service en ligne", "todo": "scanner le code d’inscription"},
-		"can_enrol": true, "services": []any{}, "waiting": 0, "disputed": 0,
+		"can_enrol": true, "services": []any{}, "waiting": 0, "disputed": 0, "notices": []any{},
 		"lists": []any{object{"fingerprint": "9f3c2a7be41d80559f3c2a7be41d80559f3c2a7be41d80559f3c2a7be41d8055", "published": "2026-03-17T06:00:00Z",
 			"age_seconds": 9000, "age_words": "2\u00a0heures", "reserve_hours": 72, "refuse_hours": 168, "insurers": insurers, "level": "ok",
 			"sources": []any{"https://miroir.exemple.fr/liste"}}},

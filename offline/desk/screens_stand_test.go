@@ -366,3 +366,15 @@ func dropped(w http.ResponseWriter, _ []byte) {
 		c.Close()
 	}
 }
+
+// hold answers every scan with d once release is closed.
+func (s *stand) hold(release <-chan struct{}, d object) {
+	s.on("POST scan", func(w http.ResponseWriter, body []byte) {
+		var q struct{ ID int64 }
+		_ = json.Unmarshal(body, &q)
+		<-release
+		out := maps.Clone(d)
+		out["id"] = q.ID
+		writeTestJSON(w, 200, out)
+	})
+}

@@ -153,6 +153,13 @@ var views = []view{
 		eval[any](b, "document.querySelector('#disputed').click(); 1")
 		b.until("!document.querySelector('#journal').hidden && document.querySelector('#j-table .dispute')")
 	}},
+	{name: "notice", file: "notice", show: func(b *tab, _ offline.Language) { b.notices(outageNotice(), insurerNotice()) }},
+	{name: "notice beside", file: "notice-verdict", show: func(b *tab, lang offline.Language) {
+		b.notices(outageNotice(), insurerNotice())
+		b.s.verdicts(document(lang, offline.OK, nil))
+		b.scan()
+	}},
+	{name: "notices", show: func(b *tab, _ offline.Language) { b.notices(everyNotice()...) }, alike: true},
 	screenView("journal", "journal", "document.querySelector('#j-table tbody tr')"),
 	screenView("lists", "lists", "document.querySelector('#list-all li')"),
 	screenView("settings", "settings", "document.querySelector('#s-name').value !== ''"),
@@ -233,6 +240,11 @@ func TestScreens(t *testing.T) {
 		{"ServicesByKeyboard", testServicesByKeyboard},
 		{"DisputesByKeyboard", testDisputesByKeyboard},
 		{"HostileService", testHostileService},
+		{"NoticesInWords", testNoticesInWords},
+		{"NoticesEndByThemselves", testNoticesEndByThemselves},
+		{"NoticesByKeyboard", testNoticesByKeyboard},
+		{"NoticesBesideAVerdict", testNoticesBesideAVerdict},
+		{"HostileNotices", testHostileNotices},
 	} {
 		t.Run(one.name, func(t *testing.T) { one.test(t, b) })
 	}
@@ -271,6 +283,9 @@ func testAxe(t *testing.T, browser *tab) {
 					}
 					b.picture(v.file, lang, scheme)
 					b.size(1366, 768)
+				}
+				if strings.HasPrefix(v.name, "notice") {
+					b.notices()
 				}
 				if v.name == "disputed" || v.name == "rescue" || v.name == "services" {
 					b.s.setState(calmState())
@@ -383,6 +398,7 @@ func testZoom(t *testing.T, browser *tab) {
 			if wide := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
 				t.Errorf("%v %s: %d pixels too wide: %s", size, v.name, wide, eval[string](b, widest))
 			}
+			b.notices()
 			eval[any](b, `location.hash = '#verify'; import(new URL('web/verify.js', document.baseURI).href).then((v) => { v.clear(); return 1; })`)
 		}
 	}

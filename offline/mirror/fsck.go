@@ -5,12 +5,16 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 
 	"sceau/card"
+	"sceau/card/issued"
+	"sceau/card/notice"
 	"sceau/card/status"
 	"sceau/offline"
 	"sceau/rights"
+	"sceau/signing"
 	"sceau/signing/trust"
 )
 
@@ -106,12 +110,17 @@ func (c *checker) files(id int64, r *followed) {
 			c.add("repository", r.fingerprint, "%v", err)
 			return
 		}
+		listed := c.v.listed(r, key)
 		for _, info := range infos {
-			if kind, _, _ := offline.Target(info.Path); kind == offline.OtherTarget {
+			if !kept(info, listed) {
 				continue
 			}
 			wanted["target "+info.Path] = true
-			if err := c.target(r, info); err != nil {
+			data, err := c.v.verified(r, info)
+			if kind, author, _ := offline.Target(info.Path); kind == offline.NoticesTarget && err == nil {
+				_, err = notice.Parse(author, data) // here alone: what nobody can read is not shown, and keeps no list from being handed on
+			}
+			if err != nil {
 				c.add("file", info.Path, "%v", err)
 			}
 		}
@@ -127,10 +136,11 @@ func (c *checker) files(id int64, r *followed) {
 	}
 }
 
-func (c *checker) target(r *followed, info trust.Info) error {
-	data, err := c.v.target(r, info.Path)
+// verified returns a target of which the form was looked at too.
+func (v *View) verified(r *followed, info trust.Info) ([]byte, error) {
+	data, err := v.target(r, info.Path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch kind, key, list := offline.Target(info.Path); kind {
 	case offline.CodesTarget:
@@ -141,8 +151,44 @@ func (c *checker) target(r *followed, info trust.Info) error {
 		_, err = parseInsurer(data, key)
 	case offline.PageTarget:
 		_, err = decodePage(data, key, list)
+	case offline.IssuedTarget:
+		_, err = decodePart(data, key, info.Path)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// listed are the kids of an insurer's stolen keys; none when its facts can't be read, which is a finding of its own.
+func (v *View) listed(r *followed, key string) map[string]bool {
+	kids := map[string]bool{}
+	data, err := v.target(r, offline.IssuerPath(key))
+	if key == "" || err != nil {
+		return kids
+	}
+	insurer, err := parseInsurer(data, key)
+	if err != nil {
+		return kids
+	}
+	for _, k := range insurer.CardKeys {
+		kids[k.KID] = k.State == signing.StateListed
+	}
+	return kids
+}
+
+// kept says whether a counter keeps a target.
+func kept(info trust.Info, listed map[string]bool) bool {
+	switch kind, _, _ := offline.Target(info.Path); kind {
+	case offline.OtherTarget:
+		return false
+	case offline.NoticesTarget:
+		return info.Length <= offline.MaxNotices
+	case offline.IssuedTarget:
+		kid, _, _, ok := issued.ParseName(path.Base(info.Path))
+		return ok && listed[kid]
+	}
+	return true
 }
 
 // Repository is one repository that the counter follows, for people.
@@ -192,6 +238,7 @@ func (m *Mirror) Overview(ctx context.Context) ([]Repository, error) {
 			Version: r.trusted.Version(), Insurers: []Insurer{}, Sources: []Source{}}
 		for _, s := range all {
 			if s.Fingerprint == r.fingerprint {
+				s.freeze(r.trusted.Expires())
 				o.Sources = append(o.Sources, s)
 			}
 		}

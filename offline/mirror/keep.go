@@ -234,13 +234,33 @@ type Source struct {
 	Spec        string    `json:"source"`      // as given: address, folder or zip file
 	Fingerprint string    `json:"fingerprint"` // of the repository that it carried first: any other is refused
 	Synced      time.Time `json:"synced"`
+	// Published is that of the list which it brought last; zero when that isn't known.
+	Published time.Time `json:"published,omitzero"`
+	// Frozen: its list is older than that of another source, or was overdue already when this counter asked for it. Whoever
+	// stands there may be keeping the newer ones back.
+	Frozen bool `json:"frozen,omitempty"`
+
+	older time.Time
+}
+
+// freeze judges a source by the list that is kept of its repository.
+func (s *Source) freeze(expires time.Time) {
+	s.Frozen = !s.older.IsZero() || s.Synced.After(expires)
 }
 
 // AddSource remembers that spec brought the repository with this fingerprint at a time. A source never changes repository.
 func (m *Mirror) AddSource(ctx context.Context, spec, fingerprint string, at time.Time) error {
 	return m.write(ctx, func(c *sql.Conn) error {
-		_, err := c.ExecContext(ctx, `INSERT INTO source (spec, repository, synced) SELECT ?, id, ? FROM repository WHERE fingerprint = ?
-			ON CONFLICT (spec) DO UPDATE SET synced = excluded.synced`, spec, at.Unix(), fingerprint)
+		_, err := c.ExecContext(ctx, `INSERT INTO source (spec, repository, synced, published) SELECT ?, id, ?, published FROM repository WHERE fingerprint = ?
+			ON CONFLICT (spec) DO UPDATE SET synced = excluded.synced, published = excluded.published, older = 0`, spec, at.Unix(), fingerprint)
+		return err
+	})
+}
+
+// OlderSource remembers that a known source was refused at a time because its list is older than the one that is kept.
+func (m *Mirror) OlderSource(ctx context.Context, spec string, at time.Time) error {
+	return m.write(ctx, func(c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, "UPDATE source SET older = ? WHERE spec = ? AND older = 0", at.Unix(), spec)
 		return err
 	})
 }
@@ -256,7 +276,15 @@ func (m *Mirror) Sources(ctx context.Context) ([]Source, error) {
 }
 
 func sources(ctx context.Context, c *sql.Conn) ([]Source, error) {
-	rows, err := c.QueryContext(ctx, "SELECT s.spec, r.fingerprint, s.synced FROM source s JOIN repository r ON r.id = s.repository ORDER BY s.spec")
+	columns := "s.published, s.older"
+	var have int
+	if err := c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return nil, err
+	}
+	if have < 2 {
+		columns = "0, 0"
+	}
+	rows, err := c.QueryContext(ctx, "SELECT s.spec, r.fingerprint, s.synced, "+columns+" FROM source s JOIN repository r ON r.id = s.repository ORDER BY s.spec")
 	if err != nil {
 		return nil, err
 	}
@@ -264,11 +292,17 @@ func sources(ctx context.Context, c *sql.Conn) ([]Source, error) {
 	out := []Source{}
 	for rows.Next() {
 		var s Source
-		var at int64
-		if err := rows.Scan(&s.Spec, &s.Fingerprint, &at); err != nil {
+		var at, published, older int64
+		if err := rows.Scan(&s.Spec, &s.Fingerprint, &at, &published, &older); err != nil {
 			return nil, err
 		}
 		s.Synced = time.Unix(at, 0).UTC()
+		if published != 0 {
+			s.Published = time.Unix(published, 0).UTC()
+		}
+		if older != 0 {
+			s.older, s.Frozen = time.Unix(older, 0).UTC(), true
+		}
 		out = append(out, s)
 	}
 	return out, rows.Err()

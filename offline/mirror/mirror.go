@@ -35,7 +35,7 @@ var (
 	ErrUnfinished = errors.New("mirror: read-only folder with unfinished changes")
 )
 
-const version = 1
+const version = 2
 
 const schema = `
 CREATE TABLE repository (
@@ -58,13 +58,25 @@ CREATE TABLE insurer (
 CREATE TABLE source (
   spec       TEXT PRIMARY KEY,
   repository INTEGER NOT NULL REFERENCES repository(id),
-  synced     INTEGER NOT NULL
+  synced     INTEGER NOT NULL,
+  published  INTEGER NOT NULL DEFAULT 0, -- of what it brought then; 0 when that isn't known
+  older      INTEGER NOT NULL DEFAULT 0  -- when it was first refused since for being older than what is kept; 0 for never
 ) STRICT;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+`
+
+// second makes a file of the first version one of the second.
+const second = `
+ALTER TABLE source ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE source ADD COLUMN older INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2;
 `
 
 // Mirror is an open counter folder. It is safe for concurrent use; questions are asked of a View.
-type Mirror struct{ db *sql.DB }
+type Mirror struct {
+	db    *sql.DB
+	lists *digests
+}
 
 // Open opens a counter folder that exists, to read it; os.ErrNotExist when there is none. A folder that can't be
 // written, such as a stick with its lock on, can still be read.
@@ -119,8 +131,8 @@ func open(name, mode, extra string) (*Mirror, error) {
 	if err != nil {
 		return nil, damaged("%w", err)
 	}
-	m := &Mirror{db: db}
-	if err := m.migrate(mode == "rwc"); err != nil {
+	m := &Mirror{db: db, lists: &digests{}}
+	if err := m.migrate(mode); err != nil {
 		db.Close()
 		return nil, err
 	}
@@ -150,18 +162,19 @@ func database(name, mode, extra string) (*sql.DB, error) {
 	return sql.Open("sqlite", dsn)
 }
 
-// migrate makes the tables of an empty file, and refuses a file of a later version.
-func (m *Mirror) migrate(create bool) error {
+// migrate makes the tables of an empty file, adds what an earlier version lacks where it can be written, and refuses a file of
+// a later version.
+func (m *Mirror) migrate(mode string) error {
 	var have int
 	if err := m.db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
 		return damaged("%w", err)
 	}
 	switch {
-	case have == version:
+	case have == version || have == 1 && mode == "ro": // the sources then tell less of themselves
 		return nil
 	case have > version:
 		return fmt.Errorf("%w: %d, this program knows %d", ErrNewer, have, version)
-	case !create:
+	case have == 0 && mode != "rwc":
 		return damaged("empty")
 	}
 	return m.write(context.Background(), func(c *sql.Conn) error {
@@ -169,7 +182,11 @@ func (m *Mirror) migrate(create bool) error {
 		if err := c.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&have); err != nil || have == version {
 			return err
 		}
-		_, err := c.ExecContext(context.Background(), schema)
+		steps := schema
+		if have == 1 {
+			steps = second
+		}
+		_, err := c.ExecContext(context.Background(), steps)
 		return err
 	})
 }

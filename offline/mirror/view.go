@@ -22,6 +22,7 @@ import (
 type View struct {
 	conn  *sql.Conn
 	floor time.Time // newest publication of any repository followed
+	lists *digests
 
 	mu      sync.Mutex // guards what follows, and conn
 	repos   map[int64]*followed
@@ -51,7 +52,7 @@ func (m *Mirror) View(ctx context.Context) (*View, error) {
 	if err != nil {
 		return nil, damaged("%w", err)
 	}
-	v := &View{conn: c, repos: map[int64]*followed{}, issuers: map[string]*offline.Issuer{}, pages: map[pageID]*status.Page{}}
+	v := &View{conn: c, lists: m.lists, repos: map[int64]*followed{}, issuers: map[string]*offline.Issuer{}, pages: map[pageID]*status.Page{}}
 	if err := start(ctx, c, "BEGIN"); err != nil {
 		c.Close()
 		return nil, damaged("%w", err)
@@ -106,7 +107,7 @@ func (v *View) issuer(key string) (*offline.Issuer, error) {
 		return nil, damaged("issuer.json of %s: %w", key, err)
 	}
 	iss := &offline.Issuer{Insurer: insurer, Keys: ring, Codes: repo.codes,
-		Published: repo.trusted.Published(), Expires: repo.trusted.Expires(), Floor: v.floor}
+		Published: repo.trusted.Published(), Expires: repo.trusted.Expires(), Floor: v.floor, Issued: v.genuine(repo, insurer)}
 	v.issuers[key] = iss
 	return iss, nil
 }

@@ -27,6 +27,10 @@ var (
 	// ErrContent: signed, but not what it should be: an unreadable page, facts of another insurer, a list that lost an
 	// entry. Only the operator can mend it; the last good state stays.
 	ErrContent = errors.New("refresh: signed content not acceptable")
+	// ErrWrongInsurer: one insurer's key signed facts, a list or digests of another insurer. It matches ErrContent.
+	ErrWrongInsurer = fmt.Errorf("%w: another insurer's", ErrContent)
+	// ErrShrunk: a list lost what it had announced, or is no longer published. It matches ErrContent.
+	ErrShrunk = fmt.Errorf("%w: a list shrank", ErrContent)
 )
 
 // Shelf is where the counter keeps what it verified.
@@ -55,6 +59,7 @@ type Report struct {
 	New         bool // the repository wasn't followed before: show the fingerprint
 	Changed     bool
 	Published   time.Time
+	Expires     time.Time // when the next list is due at the latest: a source that brings this one later than that is frozen
 	Insurers    int
 	Lists       int
 	Files       int      // read from the source, metadata included
@@ -107,7 +112,7 @@ func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Opt
 	if next.Published().Before(held.Floor) && !did.Recovered {
 		return report, fmt.Errorf("%w: published %s", trust.ErrRollback, next.Published().Format(time.RFC3339))
 	}
-	report.Published, report.Insurers = next.Published(), len(next.Insurers())
+	report.Published, report.Expires, report.Insurers = next.Published(), next.Expires(), len(next.Insurers())
 	report.Lists, report.ByChanges = r.lists, r.byChanges
 	report.Files, report.Bytes = did.Files+1, did.Bytes+int64(len(root))
 	report.Changed = did.Changed
@@ -122,6 +127,7 @@ func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Opt
 // run gathers the targets of one new state.
 type run struct {
 	held      trust.Stored
+	next      *trust.Trusted
 	targets   map[string][]byte
 	lists     int
 	byChanges int
@@ -134,6 +140,7 @@ func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path strin
 		r.fetched++
 		return source(path)
 	}
+	r.next = t
 	if err := r.keepsLists(t); err != nil {
 		return err
 	}
@@ -154,6 +161,12 @@ func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path strin
 				return err
 			}
 		}
+		if key == "" {
+			continue
+		}
+		if err := r.takeIssued(key, infos, fetch); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -168,15 +181,27 @@ func (r *run) takeOne(info trust.Info, all map[string]trust.Info, fetch func(pat
 		return r.takeChecked(info, fetch, func(b []byte) error {
 			i, err := card.ParseInsurer(b)
 			if err == nil && i.AMC.Key() != key {
-				err = errors.New("facts of another insurer")
+				err = fmt.Errorf("%w: facts of %s", ErrWrongInsurer, i.AMC.Key())
 			}
 			return err
 		})
+	case offline.NoticesTarget:
+		// Kept as it is, whatever it says: words of a later version must not keep the lists from coming.
+		if info.Length > offline.MaxNotices {
+			return nil
+		}
+		return r.takeChecked(info, fetch, func([]byte) error { return nil })
 	case offline.PageTarget:
 		r.lists++
 		return r.takePage(key, list, info, all, fetch)
 	}
-	return nil // changes, digests of a stolen key: fetched when they are needed
+	return nil // digests of a stolen key: see takeIssued; changes: when they are needed
+}
+
+// renewed says whether an insurer's status keys were replaced since what is held. Whoever stole the old ones may have published
+// any list, and the honest one need not continue that: it stands for itself.
+func (r *run) renewed(next *trust.Trusted, insurer string) bool {
+	return r.held.Trusted != nil && !next.SameKeys(r.held.Trusted, trust.StatusRole(insurer))
 }
 
 // keepsLists refuses a state in which a list that is held is no longer signed: it could come back without its history.
@@ -185,6 +210,9 @@ func (r *run) keepsLists(next *trust.Trusted) error {
 		return nil
 	}
 	for _, key := range r.held.Trusted.Insurers() {
+		if next.HasInsurer(key) && r.renewed(next, key) {
+			continue
+		}
 		infos, err := r.held.Trusted.Targets(key)
 		if err != nil {
 			return err
@@ -194,7 +222,7 @@ func (r *run) keepsLists(next *trust.Trusted) error {
 				continue
 			}
 			if _, err := next.Target(info.Path); errors.Is(err, trust.ErrNotFound) {
-				return fmt.Errorf("%w: %s is no longer published", ErrContent, info.Path)
+				return fmt.Errorf("%w: %s is no longer published", ErrShrunk, info.Path)
 			}
 		}
 	}
@@ -250,12 +278,14 @@ func (r *run) takePage(key string, list uint32, info trust.Info, all map[string]
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
 	}
-	if page.Issuer() != key || page.List() != list {
+	switch {
+	case page.Issuer() != key:
+		return fmt.Errorf("%w: %s holds a list of %s", ErrWrongInsurer, info.Path, page.Issuer())
+	case page.List() != list:
 		return fmt.Errorf("%w: %s holds another list", ErrContent, info.Path)
-	}
-	if old != nil {
+	case old != nil && !r.renewed(r.next, key):
 		if err := status.Follows(old, page); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
+			return fmt.Errorf("%w: %s: %w", ErrShrunk, info.Path, err)
 		}
 	}
 	r.targets[info.Path] = b

@@ -29,6 +29,7 @@ import (
 // operator publishes into memory: a folder that can be served, cut, swapped and rolled back.
 type operator struct {
 	t     *testing.T
+	begun time.Time
 	now   time.Time
 	keys  map[string]crypto.Signer
 	repo  *trust.Repo
@@ -62,7 +63,8 @@ const mutuelle = "775670482"
 
 func newOperator(t *testing.T, insurers ...string) *operator {
 	t.Helper()
-	o := &operator{t: t, now: time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC), keys: map[string]crypto.Signer{}, files: memory{}, pages: map[uint32]*status.Page{}}
+	start := time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
+	o := &operator{t: t, begun: start, now: start, keys: map[string]crypto.Signer{}, files: memory{}, pages: map[uint32]*status.Page{}}
 	var err error
 	o.repo, err = trust.Create(o.now, trust.CreateOptions{Root: []crypto.PublicKey{o.key("root").Public()}, RootThreshold: 1,
 		Targets: o.key("targets").Public(), Snapshot: o.key("snapshot").Public(), Timestamp: o.key("timestamp").Public()})

@@ -56,6 +56,9 @@ func (f deskFlags) run(c *cobra.Command) error {
 	if f.lang != "" && f.lang != string(offline.French) && f.lang != string(offline.English) {
 		return ui.Usage("--lang %q : fr ou en", f.lang)
 	}
+	if err := noDrill(); err != nil {
+		return err
+	}
 	dir, err := folder(c)
 	if err != nil {
 		return err

@@ -125,12 +125,14 @@ func (l *lists) handle() (*mirror.Mirror, error) {
 	return m, nil
 }
 
-func (l *lists) look() mark {
+func (l *lists) look() mark { return markOf(l.dir) }
+
+func markOf(dir string) mark {
 	var m mark
-	if info, err := os.Stat(filepath.Join(l.dir, mirror.FileName)); err == nil {
+	if info, err := os.Stat(filepath.Join(dir, mirror.FileName)); err == nil {
 		m.db, m.dbSize = info.ModTime(), info.Size()
 	}
-	if info, err := os.Stat(filepath.Join(l.dir, mirror.FileName+"-wal")); err == nil {
+	if info, err := os.Stat(filepath.Join(dir, mirror.FileName+"-wal")); err == nil {
 		m.wal, m.walSize = info.ModTime(), info.Size()
 	}
 	return m

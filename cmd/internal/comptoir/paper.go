@@ -30,6 +30,9 @@ func newReceipt() *cobra.Command {
     attestation écrite dans preuve.pdf`,
 		Args: ui.Args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := noDrill(); err != nil {
+				return err
+			}
 			dir, number, err := numberArgs(c, args)
 			if err != nil {
 				return err

@@ -26,6 +26,14 @@ const dirFlag = "dir"
 
 // folder is the counter's folder: --dir, COMPTOIR_DIR, or the user's own.
 func folder(c *cobra.Command) (string, error) {
+	dir, err := givenFolder(c)
+	if err != nil {
+		return "", err
+	}
+	return dir, insideDrill(dir)
+}
+
+func givenFolder(c *cobra.Command) (string, error) {
 	if f := c.Flag(dirFlag); f != nil && f.Value.String() != "" {
 		return filepath.Abs(f.Value.String())
 	}
@@ -72,5 +80,5 @@ func folderArg(c *cobra.Command, args []string, needs int) (dir string, rest []s
 	if f := c.Flag(dirFlag); f != nil && f.Changed {
 		return "", nil, ui.WithHint(ui.Usage("le dossier est donné deux fois : %s et --dir %s", args[0], f.Value), "%s", c.UseLine())
 	}
-	return args[0], args[1:], nil
+	return args[0], args[1:], insideDrill(args[0])
 }

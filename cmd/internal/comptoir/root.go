@@ -44,8 +44,9 @@ func New() *cobra.Command {
 	}
 	f.add(root)
 	root.PersistentFlags().String(dirFlag, "", "`DOSSIER`dossier du comptoir ; COMPTOIR_DIR, ou celui de l’utilisateur par défaut")
-	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch(), newEnroll())
+	root.AddCommand(newSync(), newVerify(), newStatus(), newForget(), newFsck(), newJournal(), newReceipt(), newCalibrate(), newWatch(), newEnroll(), newShare())
 	ui.SpeakFrench(root)
+	ui.Exercise(root, "EXERCICE\u00a0: il est %s dans l’exercice de %s", notInDrill)
 	return root
 }
 

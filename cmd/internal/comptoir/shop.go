@@ -43,7 +43,7 @@ type shop struct {
 
 func newShop(dir string, log *slog.Logger) *shop {
 	s := &shop{dir: dir, log: log, lists: newLists(dir), memory: newMemory(dir), reader: newReader(dir), changed: func() {}, renew: make(chan struct{}, 1)}
-	s.counter = &counter.Counter{Lists: s.lists, Journal: s.memory, Now: clock.Now}
+	s.counter = &counter.Counter{Lists: s.lists, Journal: s.memory, Now: clock.Now, Drill: clock.Drill()}
 	s.sources = newSources(s)
 	s.services = newServices(s)
 	s.counter.Online = s.services
@@ -118,7 +118,7 @@ func (s *shop) prune(ctx context.Context) error {
 
 // options are the desk's, as far as they are parts of the counter.
 func (s *shop) options() desk.Options {
-	return desk.Options{Ask: s.counter, Store: s.memory, Memory: chronicle{s.memory}, Lists: shelf{s}, Sources: s.sources, Pictures: pictures{s},
+	return desk.Options{Ask: asker{s}, Store: s.memory, Memory: chronicle{s.memory}, Lists: shelf{s}, Sources: s.sources, Pictures: pictures{s},
 		Temp: s.dir, Language: s.lang, Explain: explain, Progress: s.sources.progress, Recorded: s.memory.recorded,
 		Standing: s.services.standing, Enrol: s.services, Disputes: s.services.disputes, SettingsChanged: func(counter.Settings) { s.settingsChanged() }, Now: clock.Now}
 }
@@ -178,11 +178,15 @@ func (s shelf) Overview(ctx context.Context) ([]desk.Repository, error) {
 		defer release()
 	}
 	out := make([]desk.Repository, 0, len(repos))
-	own := s.memory.settings(ctx).Domains()
+	settings := s.memory.settings(ctx)
+	own, lang := settings.Domains(), settings.Language
+	if s.lang != "" {
+		lang = s.lang
+	}
 	for _, r := range repos {
 		d := desk.Repository{Fingerprint: r.Fingerprint, Published: parseTime(r.Published), Expires: parseTime(r.Expires), Insurers: []desk.Insurer{}, Sources: []string{}}
 		for _, src := range r.Sources {
-			d.Sources = append(d.Sources, shown(src.Spec))
+			d.Sources = append(d.Sources, shown(src.Spec)+frozenSince(src, lang))
 		}
 		for _, i := range r.Insurers {
 			one := desk.Insurer{AMC: i.Key, Name: i.Name, Lists: i.Lists, Phones: []string{}}
@@ -205,6 +209,11 @@ func (s shelf) Overview(ctx context.Context) ([]desk.Repository, error) {
 			d.Insurers = append(d.Insurers, one)
 		}
 		out = append(out, d)
+	}
+	if len(out) > 0 {
+		if err := noticesOf(facts, out); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

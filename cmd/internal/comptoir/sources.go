@@ -4,6 +4,7 @@ package comptoir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -22,10 +23,11 @@ import (
 type sources struct {
 	*shop
 	keeper *refresh.Keeper
+	behind *spell // how often a card may kick the keeper
 }
 
 func newSources(s *shop) *sources {
-	src := &sources{shop: s}
+	src := &sources{shop: s, behind: &spell{every: behindEvery, since: time.Since}}
 	src.keeper = &refresh.Keeper{Sync: src.sync, Sources: src.specs, Every: counter.DefaultSync * time.Minute, Now: clock.Now}
 	return src
 }
@@ -140,6 +142,10 @@ func (s *sources) bring(ctx context.Context, spec, root string, progress refresh
 	watched := refresh.Watched(src, progress)
 	defer trust.CloseSource(watched)
 	report, err := refresh.Sync(ctx, s.lists, watched, refresh.Options{Root: root, Now: clock.Now, Followed: followed})
+	if errors.Is(err, trust.ErrRollback) && remember {
+		note := s.lists.change(func(m *mirror.Mirror) error { return m.OlderSource(ctx, spec, clock.Now()) })
+		return report, errors.Join(err, note)
+	}
 	if err != nil {
 		return report, err
 	}

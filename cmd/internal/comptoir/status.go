@@ -13,6 +13,7 @@ import (
 
 	"sceau/cmd/internal/clock"
 	"sceau/cmd/internal/ui"
+	"sceau/offline"
 	"sceau/offline/mirror"
 )
 
@@ -28,6 +29,11 @@ func newStatus() *cobra.Command {
       liste du 21/11/2026 à 10:00 (il y a 2 heures), à renouveler avant le 28/11/2026 à 10:00
       775670482   Mutuelle Exemple  1 liste, 3 changements de droits
       depuis /srv/public, le 21/11/2026 à 12:00
+    message signé par Mutuelle Exemple : PANNE – Service de vérification arrêté
+      Les cartes sont vérifiées d’après la dernière liste reçue.
+      reste garanti : Toute carte déclarée valable est prise en charge.
+      qui appeler : 01 99 00 12 34
+      publié le 21/11/2026 à 09:30, valable jusqu’au 24/11/2026 à 18:00 ; reçu avec la liste du 21/11/2026 à 10:00
     service https://droits.example (Pharmacie du Port)
       répond : les cartes sont vérifiées en ligne
       3 vérifications à envoyer`,
@@ -48,13 +54,20 @@ func newStatus() *cobra.Command {
 			}
 			s := newShop(dir, silent)
 			defer s.close()
+			notices := []noticeState{}
+			if len(repos) > 0 {
+				if notices, err = s.lists.notices(c.Context()); err != nil {
+					return inFrench(dir, err)
+				}
+			}
 			services := s.services.states(c.Context(), !offlineOnly)
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(struct {
 					Schema       string              `json:"schema"`
 					Repositories []mirror.Repository `json:"repositories"`
 					Services     []serviceState      `json:"services"`
-				}{"sceau-counter-1", repos, services})
+					Notices      []noticeState       `json:"notices"`
+				}{"sceau-counter-1", repos, services, notices})
 			}
 			out := c.OutOrStdout()
 			if len(repos) == 0 {
@@ -68,9 +81,10 @@ func newStatus() *cobra.Command {
 					fmt.Fprintf(out, "  %-10s  %s  %s, %s\n", i.Key, i.Name, count(i.Lists, "liste"), counted(i.Events, "changement de droits", "changements de droits"))
 				}
 				for _, s := range r.Sources {
-					fmt.Fprintf(out, "  depuis %s, le %s\n", shown(s.Spec), instant(s.Synced))
+					fmt.Fprintf(out, "  depuis %s, le %s%s\n", shown(s.Spec), instant(s.Synced), frozenSince(s, offline.French))
 				}
 			}
+			sayNotices(out, notices)
 			sayServices(out, services, !offlineOnly)
 			return nil
 		},
@@ -78,6 +92,22 @@ func newStatus() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "un document JSON")
 	c.Flags().BoolVar(&offlineOnly, "offline", false, "n’interroge aucun service en ligne")
 	return c
+}
+
+// frozenSince says of a source that its list stands still while others move on, or is overdue: the mirror is forgotten, or
+// somebody keeps the newer lists back.
+func frozenSince(s mirror.Source, lang offline.Language) string {
+	if !s.Frozen {
+		return ""
+	}
+	since := s.Published
+	if since.IsZero() {
+		since = s.Synced
+	}
+	if lang == offline.English {
+		return ", frozen since " + instant(since)
+	}
+	return ", figée depuis le " + instant(since)
 }
 
 func openMirror(dir string) (*mirror.Mirror, error) {

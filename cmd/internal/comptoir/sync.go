@@ -5,6 +5,7 @@ package comptoir
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,12 +36,13 @@ communique par un autre moyen, ou la donner avec --root pour que toute autre soi
       3F0A 91C4 …
     liste du 21/11/2026 à 10:00 : 1 organisme, 1 liste, 3 fichiers lus (12 ko)
 
-Sans --from, toutes les sources déjà utilisées sont essayées. Un échec laisse en place le dernier état vérifié.`
+Sans --from, toutes les sources déjà utilisées sont essayées, sauf celles données avec --once : le partage d’un confrère, par
+exemple, qui ne sera pas toujours là. Un échec laisse en place le dernier état vérifié.`
 
 func newSync() *cobra.Command {
 	var from []string
 	var root string
-	var asJSON bool
+	var asJSON, once bool
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "sync [DOSSIER] --from SOURCE",
@@ -54,6 +56,9 @@ func newSync() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			if root != "" && !trust.SameFingerprint(root, root) {
+				return ui.WithHint(ui.Usage("--root %q n’est pas une empreinte", root), "64 chiffres et lettres de A à F, avec ou sans espaces, telle que l’opérateur la communique")
+			}
 			sources, err := openSources(from)
 			if err != nil {
 				return err
@@ -63,7 +68,7 @@ func newSync() *cobra.Command {
 				return err
 			}
 			defer func() { m.Close() }()
-			s := &syncing{out: c.OutOrStdout(), messages: c.ErrOrStderr(), mirror: m, dir: dir, root: root, json: asJSON, timeout: timeout}
+			s := &syncing{out: c.OutOrStdout(), messages: c.ErrOrStderr(), mirror: m, dir: dir, root: root, json: asJSON, once: once, timeout: timeout}
 			defer func() { m = s.mirror }()
 			if _, err := os.Stat(filepath.Join(dir, mirror.BookName)); err == nil {
 				s.book = mirror.ReadBook(dir, mirror.BookOptions{Now: clock.Now})
@@ -74,6 +79,7 @@ func newSync() *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&from, "from", nil, "`SOURCE`source : adresse http(s), dossier ou fichier zip ; peut être répétée")
 	c.Flags().StringVar(&root, "root", "", "`EMPREINTE`empreinte attendue de la racine ; toute autre est refusée")
+	c.Flags().BoolVar(&once, "once", false, "ne pas retenir ces sources pour les prochaines fois")
 	c.Flags().BoolVar(&asJSON, "json", false, "un objet JSON par source")
 	c.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "durée au plus, par source")
 	return c
@@ -129,6 +135,7 @@ type syncing struct {
 	book          *mirror.Book // what the counter is enrolled with; nil for nothing
 	dir, root     string
 	json          bool
+	once          bool // sources are not remembered
 	timeout       time.Duration
 }
 
@@ -205,7 +212,10 @@ func (s *syncing) one(ctx context.Context, spec, root string) (refresh.Report, e
 	}
 	defer trust.CloseSource(src)
 	report, err := refresh.Sync(ctx, s.mirror, src, refresh.Options{Root: root, Now: clock.Now})
-	if err != nil {
+	if errors.Is(err, trust.ErrRollback) {
+		return report, errors.Join(err, s.mirror.OlderSource(ctx, spec, clock.Now()))
+	}
+	if err != nil || s.once {
 		return report, err
 	}
 	return report, s.mirror.AddSource(ctx, spec, report.Fingerprint, clock.Now())
@@ -221,7 +231,17 @@ func sayReport(w io.Writer, r refresh.Report) {
 	}
 	fmt.Fprintf(w, "%s du %s : %s, %s, %s (%s)\n", state, instant(r.Published),
 		count(r.Insurers, "organisme"), count(r.Lists, "liste"), counted(r.Files, "fichier lu", "fichiers lus"), size(r.Bytes))
+	if overdue(r) {
+		fmt.Fprintf(w, "attention : liste figée depuis le %s, une plus récente était due avant le %s\nconseil : %s\n",
+			instant(r.Published), instant(r.Expires), troubleOf(errFrozen).todo)
+	}
 }
+
+// errFrozen names a list that stands still. No sync fails with it: the source gave what it has.
+var errFrozen = errors.New("comptoir: no newer list")
+
+// overdue says whether the source should have brought a newer list by now: it is forgotten, or somebody keeps the newer ones back.
+func overdue(r refresh.Report) bool { return !r.Expires.IsZero() && clock.Now().After(r.Expires) }
 
 func writeSyncJSON(w io.Writer, spec string, r refresh.Report, err error) error {
 	a := struct {
@@ -234,6 +254,8 @@ func writeSyncJSON(w io.Writer, spec string, r refresh.Report, err error) error 
 		New         bool   `json:"new"`
 		Changed     bool   `json:"changed"`
 		Published   string `json:"published,omitempty"`
+		Expires     string `json:"expires,omitempty"`
+		Frozen      bool   `json:"frozen,omitempty"` // overdue: a newer list should be there
 		Insurers    int    `json:"insurers"`
 		Lists       int    `json:"lists"`
 		Files       int    `json:"files"`
@@ -245,6 +267,12 @@ func writeSyncJSON(w io.Writer, spec string, r refresh.Report, err error) error 
 	}
 	if !r.Published.IsZero() {
 		a.Published = r.Published.UTC().Format(rfc3339)
+	}
+	if !r.Expires.IsZero() {
+		a.Expires = r.Expires.UTC().Format(rfc3339)
+	}
+	if a.Frozen = err == nil && overdue(r); a.Frozen {
+		a.Code = troubleOf(errFrozen).code
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -171,6 +171,8 @@ type verifying struct {
 	json          bool
 	lang          offline.Language
 	worst         int
+	late          bool // a card showed that the lists are behind, and that was printed
+	told          bool // what operators and insurers say was printed
 }
 
 func (v *verifying) all(ctx context.Context, input io.Reader, name string) error {
@@ -228,12 +230,26 @@ func (v *verifying) noPicture(ctx context.Context, err error) error {
 func (v *verifying) one(ctx context.Context, typed, misread string) error {
 	q := v.question
 	q.Scan = scan.Typed{Text: typed}
-	a := v.counter.Ask(ctx, q)
+	a := v.ask(ctx, q)
 	v.worst = graver(v.worst, exitCode(a.Status))
 	if v.json {
 		return writeDocument(v.out, a, misread, v.lang)
 	}
-	return writeText(v.out, a, v.lang)
+	if err := writeText(v.out, a, v.lang); err != nil {
+		return err
+	}
+	if a.Behind && !v.late {
+		v.late = true
+		fmt.Fprintf(v.messages, "la carte en sait plus que les listes de ce poste\nconseil : comptoir sync %s\n", v.dir)
+	}
+	if v.told {
+		return nil
+	}
+	v.told = true
+	if all, err := v.lists.notices(ctx); err == nil { // a message never stands between a card and its verdict
+		sayNoticesBriefly(v.messages, all)
+	}
+	return nil
 }
 
 // notVerified is a failure that says nothing about any card: never exit code 1, which is a refusal.
@@ -375,86 +391,4 @@ func openInput(stdin io.Reader, file string) (io.Reader, func(), error) {
 	return f, func() { f.Close() }, nil
 }
 
-func exitCode(s offline.Status) int {
-	switch s {
-	case offline.Valid:
-		return 0
-	case offline.Refused:
-		return 1
-	case offline.Reserve:
-		return 3
-	}
-	return 4
-}
-
-// graver orders exit codes: a refusal outweighs an unknown, which outweighs a reserve.
-func graver(a, b int) int {
-	rank := map[int]int{0: 0, 3: 1, 4: 2, 1: 3}
-	if rank[b] > rank[a] {
-		return b
-	}
-	return a
-}
-
 const rfc3339 = "2006-01-02T15:04:05Z07:00"
-
-var marks = map[offline.Status]string{offline.Valid: "✓", offline.Reserve: "!", offline.Refused: "✗", offline.Unknown: "?"}
-
-// colours are ANSI: bold white on green, black on yellow, white on red, and inverse. The mark and the words say the same.
-var colours = map[offline.Status]string{offline.Valid: "1;97;42", offline.Reserve: "1;30;43", offline.Refused: "1;97;41", offline.Unknown: "1;7"}
-
-func writeText(w io.Writer, a counter.Answer, lang offline.Language) error {
-	words := a.Words(lang)
-	say := labels[lang]
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, "  "+format+"\n", args...) }
-	fmt.Fprintln(&b, ui.Colour(w, colours[a.Status], marks[a.Status]+" "+words.Headline))
-	line("%s", words.Meaning)
-	if a.Card != nil {
-		line(say.card, a.Card.Place(), a.Issuer.Insurer.Name, a.Care.French())
-		line("%s", say.compare)
-		for _, p := range a.People {
-			if a.Person == 0 || a.Person == p.Number {
-				line("  %d  %s", p.Number, say.describe(a.Verdict, p))
-			}
-		}
-	}
-	if l := a.List; l != nil {
-		line(say.list, l.List, l.Revision, instant(l.Published), a.Age(lang))
-	}
-	doc := a.Document(lang)
-	if a.Pay != nil && doc.Payment != nil {
-		format := say.payable
-		if a.Online != nil {
-			format = say.granted
-		}
-		line(format, instant(a.Pay.Until))
-		if a.Pay.Euros > 0 {
-			line(say.ceiling, a.Pay.Euros)
-		}
-	}
-	if a.Rescue != "" && a.Rescue != counter.RescueCard {
-		what, _ := counter.RescueWords(a.Rescue, lang)
-		line(say.rescue, what)
-	}
-	line(say.todo, words.Next)
-	if doc.Repair != "" {
-		line(say.repaired, doc.Repair)
-	}
-	if o := a.Online; o != nil {
-		line(say.online, instant(o.At))
-		if a.Status == offline.Valid || a.Status == offline.Reserve && doc.Payment != nil {
-			line(say.accord, o.Number)
-		} else {
-			line(say.answer, o.Number)
-		}
-	}
-	if a.Receipt != "" {
-		line(say.receipt, a.Receipt)
-	}
-	if doc.Unrecorded != "" {
-		line("%s", doc.Unrecorded)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}

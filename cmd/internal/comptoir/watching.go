@@ -207,7 +207,7 @@ func (s *shop) answerFile(ctx context.Context, f inbox.File) []byte {
 	q.Learnt, q.Domains = settings.Learnt, settings.Domains()
 	for _, text := range typed {
 		q.Scan = scan.Typed{Text: text}
-		a := s.counter.Ask(ctx, q)
+		a := s.ask(ctx, q)
 		writeDocument(&out, a, misread, settings.Language)
 	}
 	return out.Bytes()

@@ -14,6 +14,7 @@ import * as camera from './camera.js';
 import * as serial from './serial.js';
 import * as services from './services.js';
 import * as standing from './standing.js';
+import * as notices from './notices.js';
 import {cardText, codesOf, warm} from './picture.js';
 import {copyAll} from './copy.js';
 import {lookZip} from './follow.js';
@@ -66,6 +67,7 @@ function learn(next) {
   lists.draw(state);
   services.draw(state);
   panne.draw(state);
+  notices.learn(state);
   drawAge();
   drawBanners();
   drawDomains();
@@ -101,6 +103,7 @@ let bannersDrawn = '';
 function drawBanners() {
   if (verify.busy() && state) return;
   standing.draw(state, journal.disputes);
+  notices.draw();
   const key = JSON.stringify([!state, state?.recorded, state?.first_start]);
   if (key === bannersDrawn) return;
   bannersDrawn = key;
@@ -260,6 +263,8 @@ function start() {
   services.start();
   panne.start();
   verify.onStage(() => drawBanners());
+  verify.onVerdict(notices.beside);
+  notices.start(() => { if (!verify.busy()) notices.draw(); }, verify.say);
   verify.onInvitation((scan) => {
     location.hash = '#lists';
     setTimeout(() => services.invited(scan)); // once the screen is there
@@ -285,7 +290,7 @@ function start() {
   addEventListener('pagehide', camera.stop);
   go();
   listen();
-  ask('state').then(learn, lost).catch(lost);
+  ask('state').then((first) => { if (!state) learn(first); }, lost).catch(lost); // an event that came meanwhile is newer
   setInterval(() => { if (state && silent()) lost(); }, 15000);
   (globalThis.requestIdleCallback ?? setTimeout)(warm);
 }

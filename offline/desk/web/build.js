@@ -43,6 +43,12 @@ const SHAPES = {
   unrecorded: ['M5 2.500h9l5 5v14H5z', 'M3 21 21 3'],
   online: ['M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z', 'M2.500 12h19M12 2c-6 6-6 14 0 20M12 2c6 6 6 14 0 20'],
   rescue: ['M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z', 'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM5 5l4.200 4.200M19 5l-4.200 4.200M5 19l4.200-4.200M19 19l-4.200-4.200'],
+  // What a message is about: a padlock that stands open, a plug out of its socket, a line that trembles, a way back, a letter.
+  theft: ['M5 11h14v10.500H5z', 'M8 11V7.500a4 4 0 0 1 7.800-1.200M12 15v2.500'],
+  outage: ['M2 12h3M5 6.500h4.500v11H5zM22 12h-3', 'M9.500 9.500H13M9.500 14.500H13M19 6.500h-2.500v11H19'],
+  degraded: ['M2.500 4.500h19v15h-19z', 'M5 13h3l2-5 3.500 8 2-3H19'],
+  restored: ['M4 10.500A8.500 8.500 0 1 1 4 14.500', 'M3.500 5v5.500H9'],
+  info: ['M2.500 5h19v14h-19z', 'm3 6 9 7.500L21 6'],
   recorded: ['M5 2.500h9l5 5v14H5z', 'm8.500 14 2.500 2.500 4.500-5'],
 };
 

@@ -41,6 +41,15 @@ export function moment(text) {
 
 const parts = (at) => Object.fromEntries(moments.formatToParts(at).map((p) => [p.type, p.value]));
 
+// end writes the instant with which something ends: midnight is the day that it ends, whole.
+export function end(text) {
+  const at = new Date(text);
+  if (!text || Number.isNaN(at.getTime())) return String(text ?? '');
+  const p = parts(at);
+  if (Number(p.hour) % 24 || Number(p.minute) || at.getTime() % 60000) return moment(text);
+  return t('end_of_day', parts(new Date(at.getTime() - 1)));
+}
+
 // hour writes the time of day of an instant in Paris; what is none stays as it is.
 export function hour(text) {
   const at = new Date(text);
