@@ -33,27 +33,33 @@ func newAudit(p *place) *cobra.Command {
 }
 
 func newAuditVerify(p *place) *cobra.Command {
-	var known []string
+	var known, copies []string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "verify DIR",
 		Short: "Verify the audit chain and the trace of online checks",
 		Long: `Walks the audit chain from its first entry to its head and compares the trace of online checks with the digests that
-the chain holds. The first bad row is named; exit code 1. Keep the head elsewhere, and give it back later: it shows a
-chain that was computed anew.
+the chain holds. The first bad row is named; exit code 1.
 
-    $ sceau audit verify ./operator --head 1042:9f3c…
+A chain that was computed anew from some entry on holds in itself. What was published shows it: each publication holds the head
+of the chain, signed, and everybody who follows the operator keeps a copy. Give copies from places that whoever had the register
+could not change (--published), or heads that you noted yourself (--head). The first altered entry is then one of those after the
+last head that agrees, up to the first that does not: the more copies, the fewer.
+
+    $ sceau audit verify ./operator --published https://mirror.example/lists --published ./stick.zip
     audit: 1060 entries, head 1060:41ab…
+    published: head 1042 of publication 31, 2027-03-02T10:00:00Z, https://mirror.example/lists
+    published: head 980 of publication 28, 2027-02-27T10:00:00Z, ./stick.zip
     trace: 52310 rows in 940 ranges, 12 not bound yet`,
 		Args: ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			var heads []journal.Head
+			var heads []vouched
 			for _, text := range known {
 				h, err := parseHead(text)
 				if err != nil {
 					return err
 				}
-				heads = append(heads, h)
+				heads = append(heads, vouched{h, "--head"})
 			}
 			op, err := p.open(args[0])
 			if err != nil {
@@ -62,10 +68,18 @@ chain that was computed anew.
 			defer op.Close()
 			ctx, stop := interruptible(c)
 			defer stop()
+			published, err := publishedHeads(ctx, op.Issuer, copies)
+			if err != nil {
+				return err
+			}
+			for _, p := range published {
+				heads = append(heads, vouched{p.head, p.Source})
+			}
 			v, err := verifyAudit(ctx, op.Issuer, heads)
 			if err != nil {
 				return err
 			}
+			v.Published = published
 			if err := v.write(c.OutOrStdout(), asJSON); err != nil {
 				return err
 			}
@@ -76,6 +90,7 @@ chain that was computed anew.
 		},
 	}
 	c.Flags().StringArrayVar(&known, "head", nil, "NUMBER:HASH that was noted before; may be repeated")
+	c.Flags().StringArrayVar(&copies, "published", nil, "folder, zip or address of a copy of what was published; may be repeated")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
 	return c
 }
@@ -97,15 +112,18 @@ func headText(h journal.Head) string {
 
 // auditVerdict is what verify found.
 type auditVerdict struct {
-	Schema  string       `json:"schema"`
-	Entries uint64       `json:"entries"`
-	Head    string       `json:"head,omitempty"`
-	Bad     uint64       `json:"bad,omitempty"` // number of the first bad entry
-	What    string       `json:"what,omitempty"`
-	Rows    int64        `json:"rows"` // of the trace that are bound
-	Ranges  int          `json:"ranges"`
-	Unbound int64        `json:"unbound"`
-	Trace   []traceFault `json:"trace,omitempty"`
+	Schema    string          `json:"schema"`
+	Entries   uint64          `json:"entries"`
+	Head      string          `json:"head,omitempty"`
+	Bad       uint64          `json:"bad,omitempty"` // number of the first bad entry
+	What      string          `json:"what,omitempty"`
+	First     uint64          `json:"first,omitempty"` // the first altered entry is one of First to Bad; 0 when Bad is it
+	Why       string          `json:"why,omitempty"`   // which heads say so
+	Published []publishedHead `json:"published,omitempty"`
+	Rows      int64           `json:"rows"` // of the trace that are bound
+	Ranges    int             `json:"ranges"`
+	Unbound   int64           `json:"unbound"`
+	Trace     []traceFault    `json:"trace,omitempty"`
 }
 
 // traceFault is a range of the trace that is not what was bound.
@@ -119,9 +137,19 @@ type traceFault struct {
 func (v *auditVerdict) whole() bool { return v.Bad == 0 && len(v.Trace) == 0 }
 
 // verifyAudit walks chain and trace. What is wrong with them is no error.
-func verifyAudit(ctx context.Context, i *issuer.Issuer, known []journal.Head) (*auditVerdict, error) {
+func verifyAudit(ctx context.Context, i *issuer.Issuer, heads []vouched) (*auditVerdict, error) {
 	v := &auditVerdict{Schema: "sceau-audit-1"}
+	var known []journal.Head
+	for _, h := range heads {
+		known = append(known, h.Head)
+	}
+	var end uint64
 	err := i.Store.View(ctx, func(tx register.Tx) error {
+		stored, err := tx.AuditHead()
+		if err != nil {
+			return err
+		}
+		end = stored.Seq
 		last, err := tx.LastPublication()
 		if err == nil && last.Audit.Seq > 0 {
 			known = append(known, last.Audit)
@@ -137,6 +165,7 @@ func verifyAudit(ctx context.Context, i *issuer.Issuer, known []journal.Head) (*
 	var fault *journal.Fault
 	if errors.As(err, &fault) {
 		v.Bad, v.What = fault.Seq, fault.What.Error()
+		v.blame(fault, end, heads)
 		return v, nil // the digests of a chain that does not hold vouch for nothing
 	}
 	if err != nil {
@@ -158,10 +187,19 @@ func (v *auditVerdict) write(out io.Writer, asJSON bool) error {
 		return json.NewEncoder(out).Encode(v)
 	}
 	if v.Bad > 0 {
-		_, err := fmt.Fprintf(out, "audit: entry %d: %s\n", v.Bad, v.What)
-		return err
+		fmt.Fprintf(out, "audit: entry %d: %s\n", v.Bad, v.What)
+		switch {
+		case v.First > 0 && v.First == v.Bad:
+			fmt.Fprintf(out, "audit: the first altered entry is %d: %s\n", v.Bad, v.Why)
+		case v.First > 0:
+			fmt.Fprintf(out, "audit: the first altered entry is one of %d to %d: %s\n", v.First, v.Bad, v.Why)
+		}
+		return nil
 	}
 	fmt.Fprintf(out, "audit: %s, head %s\n", entries(int64(v.Entries)), v.Head)
+	for _, p := range v.Published {
+		fmt.Fprintf(out, "published: head %d of publication %d, %s, %s\n", p.head.Seq, p.Version, p.At, p.Source)
+	}
 	for _, f := range v.Trace {
 		fmt.Fprintf(out, "trace: rows %d to %d are not what audit entry %d bound: %s\n", f.First, f.Last, f.Audit, f.What)
 	}

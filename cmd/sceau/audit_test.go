@@ -15,7 +15,6 @@ import (
 	"sceau/card/issuer"
 	"sceau/card/register"
 	"sceau/card/register/sqlite"
-	"sceau/signing/journal"
 )
 
 // T19: any of 1,000 audit rows edited, deleted or inserted by whoever has the database: the first bad row is named.
@@ -125,7 +124,7 @@ func TestAuditVerifyNamesTheFirstBadRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	noted.Hash[0] ^= 1
-	v, err := verifyAudit(ctx, op, []journal.Head{noted})
+	v, err := verifyAudit(ctx, op, []vouched{{noted, "--head"}})
 	if err != nil || v.whole() {
 		t.Errorf("%+v %v", v, err)
 	}

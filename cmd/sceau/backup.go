@@ -54,8 +54,8 @@ func newBackup(p *place) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "backup DIR --to FILE",
 		Short: "Back up the register, its keys and the settings into one encrypted file",
-		Long: `Writes one committed state of the register, the online keys, the settings and the themes into an encrypted file (age), while
-other programs go on working. The file is opened by the passphrase of the keys, or by whoever holds an age identity when
+		Long: `Writes one committed state of the register, the online keys, the settings, the themes and the protocols of ceremonies into an
+encrypted file (age), while other programs go on working. The file is opened by the passphrase of the keys, or by whoever holds an age identity when
 --recipient is given. The offline keys are not in it: they have their own copies elsewhere.
 
     $ sceau backup ./operator --to /mnt/backup/sceau-2027-03-01.age
@@ -120,7 +120,12 @@ func (o *operator) backup(ctx context.Context, to string, recipients []string, o
 	if facts, err = o.facts(ctx); err != nil {
 		return facts, 0, err
 	}
-	// The register first: keys are only ever added, so that those it names are there when the folder is read after it.
+	unlock, err := lockKeys(ctx, o.dir)
+	if err != nil {
+		return facts, 0, err
+	}
+	defer unlock()
+	// The register first: keys are only added while this lock is held, so that those it names are there when the folder is read after it.
 	if err := source.Snapshot(ctx, snapshot); err != nil {
 		return facts, 0, err
 	}
@@ -195,8 +200,10 @@ func (a *archive) write(ctx context.Context, facts backupFacts, snapshot, dir st
 			return err
 		}
 	}
-	if err := a.folder(ctx, backupThemes, filepath.Join(dir, backupThemes)); err != nil {
-		return err
+	for _, name := range []string{backupThemes, ceremoniesName} {
+		if err := a.folder(ctx, name, filepath.Join(dir, name)); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{onlineName, offlineName} {
 		from, ok := folders[name]

@@ -77,7 +77,8 @@ func newCounterInvite(p *place) *cobra.Command {
 			defer op.Close()
 			invited, err := op.Invite(c.Context(), r)
 			if errors.Is(err, issuer.ErrCounterFacts) {
-				return ui.Usage("%v", err)
+				what := strings.TrimPrefix(err.Error(), issuer.ErrCounterFacts.Error()+": ")
+				return ui.WithHint(ui.Usage("the invitation is faulty: %s", strings.Replace(what, "rights: ", "", 1)), "sceau counter invite --help")
 			}
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -39,6 +43,9 @@ func openDatabase(ctx context.Context, dir string, create bool) (database, error
 		return nil, err
 	}
 	path := filepath.Join(dir, registerName)
+	if err := insideDrill(path, address); err != nil {
+		return nil, err
+	}
 	switch {
 	case address == "" && create:
 		return sqlite.Create(path, sqlite.Options{})
@@ -79,26 +86,64 @@ func rememberDatabase(dir string) (bool, error) {
 	if address == "" {
 		return false, nil
 	}
-	name := filepath.Join(dir, configName)
-	before, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	before, there, err := databaseSetting(dir)
+	if err != nil || there != nil {
+		return false, err // a person's own line is not written over
+	}
+	return true, writeDatabase(dir, address, before)
+}
+
+// moveDatabase writes the address into which a register was restored to the operator's settings, in place of the one that
+// they had: that database is lost, or another operator's by now. It says whether anything changed.
+func moveDatabase(dir string) (bool, error) {
+	address := os.Getenv("SCEAU_DATABASE")
+	if address == "" {
+		return false, nil
+	}
+	before, there, err := databaseSetting(dir)
+	if err != nil || there != nil && *there == address {
 		return false, err
 	}
-	var there map[string]any
-	if err := toml.Unmarshal(before, &there); err != nil {
-		return false, tomlFault(name, before, err)
+	var kept []byte
+	tables := false
+	for line := range bytes.Lines(before) {
+		tables = tables || bytes.HasPrefix(bytes.TrimSpace(line), []byte("["))
+		if key, _, set := bytes.Cut(line, []byte("=")); tables || !set || string(bytes.Trim(key, " \t\"'")) != "database" {
+			kept = append(kept, line...)
+		}
 	}
-	if _, set := there["database"]; set {
-		return false, nil // a person's own line is not written over
+	if err := writeDatabase(dir, address, kept); err != nil {
+		return false, err
 	}
+	if _, now, err := databaseSetting(dir); err != nil || now == nil || *now != address { // a setting of several lines, which nobody writes
+		return false, errors.Join(fmt.Errorf("%s could not be given the new address of the database: write it there", filepath.Join(dir, configName)), err)
+	}
+	return true, nil
+}
+
+// databaseSetting reads the settings of a folder and the address among them, nil for none.
+func databaseSetting(dir string) (text []byte, address *string, err error) {
+	name := filepath.Join(dir, configName)
+	text, err = os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
+	var there struct{ Database *string }
+	if err := toml.Unmarshal(text, &there); err != nil {
+		return nil, nil, tomlFault(name, text, err)
+	}
+	return text, there.Database, nil
+}
+
+// writeDatabase puts an address before what is there: below it may be tables.
+func writeDatabase(dir, address string, rest []byte) error {
 	line, err := toml.Marshal(struct {
 		Database string `toml:"database"`
 	}{address})
 	if err != nil {
-		return false, err
+		return err
 	}
-	// Before what is there: below it may be tables.
-	return true, replaceFile(name, true, func(w io.Writer) error { _, err := w.Write(append(line, before...)); return err })
+	return replaceFile(filepath.Join(dir, configName), true, func(w io.Writer) error { _, err := w.Write(append(line, rest...)); return err })
 }
 
 // hasPassword says whether an address must be kept from others.
@@ -127,28 +172,48 @@ func secretName(n int) string {
 
 // registerKeys reads the keys in force, and their number.
 func registerKeys(k *keystore.Store) (*sealed.Keys, int, error) {
-	var newest []byte
-	n := 0
-	for {
-		secret, err := k.Secret(secretName(n + 1))
-		if errors.Is(err, keystore.ErrNoKey) {
-			break
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		newest, n = secret, n+1
+	numbers, err := keyNumbers(k)
+	if err != nil {
+		return nil, 0, err
 	}
-	if n == 0 {
+	if len(numbers) == 0 {
 		return nil, 0, errPlainRegister
 	}
-	keys, err := sealed.ParseKeys(newest)
-	clear(newest)
+	n := slices.Max(numbers)
+	secret, err := k.Secret(secretName(n))
+	if err != nil {
+		return nil, 0, err
+	}
+	keys, err := sealed.ParseKeys(secret)
+	clear(secret)
 	return keys, n, err
+}
+
+// keyNumbers are the numbers of the register's keys that are there: those that were retired are not.
+func keyNumbers(k *keystore.Store) ([]int, error) {
+	names, err := k.Secrets()
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for _, name := range names {
+		if name == registerSecret {
+			out = append(out, 1)
+			continue
+		}
+		text, ok := strings.CutPrefix(name, registerSecret+"-")
+		if n, err := strconv.Atoi(text); ok && err == nil && n > 1 && secretName(n) == name {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 
 // ensureRegisterKeys makes the keys of a new register, or reads those that an interrupted run made.
 func ensureRegisterKeys(k *keystore.Store) (*sealed.Keys, error) {
+	if keys, _, err := registerKeys(k); !errors.Is(err, errPlainRegister) {
+		return keys, err
+	}
 	secret, err := k.GenerateSecret(registerSecret, func() ([]byte, error) {
 		keys, err := sealed.NewKeys()
 		if err != nil {
@@ -175,7 +240,8 @@ func unseal(ctx context.Context, dir string, store database, k *keys) (*sealed.S
 		err = keysMissing(ctx, k, store)
 	}
 	if err == nil {
-		s := sealed.New(store, keys)
+		// A key that is made while this program runs is read when the first row names it.
+		s := sealed.New(store, keys, func() (*sealed.Keys, error) { k, _, err := registerKeys(folder); return k, err })
 		if err = s.Check(ctx); err == nil {
 			return s, nil
 		}

@@ -27,10 +27,10 @@ import (
 const plainSuffix = ".plain-"
 
 func newEncrypt(p *place) *cobra.Command {
-	var remove, rotate bool
+	var remove, rotate, retire bool
 	c := &cobra.Command{
 		Use:   "encrypt DIR",
-		Short: "Encrypt a register made before registers were encrypted, or give it a new key",
+		Short: "Encrypt a register made before registers were encrypted, or change its key",
 		Long: `Encrypts the names, birth dates, NIR and N° adhérent of a register that holds them in clear. The encrypted register is
 built beside it, compared with it row by row, and takes its name in one step; the plain one is put aside or, with --remove,
 removed. Stop every program that uses the register first.
@@ -38,51 +38,32 @@ removed. Stop every program that uses the register first.
     $ sceau encrypt ./operator
     471 contracts and 471 cards encrypted; ./operator/register.db.plain-20270301T090000 holds them in clear: destroy it
 
-With --rotate, a register that is encrypted gets a new key for what is written from now on; what was written before stays
-readable with the keys before. Back up DIR/keys after it.`,
+With --rotate, a register that is encrypted gets a new key, and every row is encrypted anew with it, while the service and the
+desks go on working: they read the new key when they meet it. What was stopped or killed goes on when the command is run again.
+With --retire-old, the keys before are removed once no row uses them; backups and copies made before need them, and hold them. Back
+up after it. In PostgreSQL, connect as the owner of the register: the service's role may not write cards anew.
+
+    $ sceau encrypt ./operator --rotate --retire-old
+    key 2 of the register in force; 1413 rows encrypted anew; back up ./operator/keys
+    1413 rows, none of an older key: 1 older key removed; destroy backups made before when you no longer need them
+
+The key of the look-ups (tokens of the N° adhérent, which are also the contracts' ids in addresses) is not changed by this.`,
 		Args: ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, stop := interruptible(c)
 			defer stop()
-			if rotate {
-				return rotateKeys(ctx, c, p, args[0])
+			if rotate || retire {
+				return changeKey(ctx, c, p, args[0], rotate, retire)
 			}
 			return encryptRegister(ctx, c, p, args[0], remove)
 		},
 	}
 	c.Flags().BoolVar(&remove, "remove", false, "remove the plain register once the encrypted one is in its place (an SSD or a snapshot may keep its bytes)")
-	c.Flags().BoolVar(&rotate, "rotate", false, "only add a new key to a register that is encrypted")
+	c.Flags().BoolVar(&rotate, "rotate", false, "give an encrypted register a new key, and encrypt every row anew, while others work")
+	c.Flags().BoolVar(&retire, "retire-old", false, "remove the older keys of an encrypted register once no row uses them")
 	c.MarkFlagsMutuallyExclusive("remove", "rotate")
+	c.MarkFlagsMutuallyExclusive("remove", "retire-old")
 	return c
-}
-
-func rotateKeys(ctx context.Context, c *cobra.Command, p *place, dir string) error {
-	op, err := p.openContext(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer op.Close()
-	folder, err := op.online.open()
-	if err != nil {
-		return err
-	}
-	keys, n, err := registerKeys(folder)
-	if err != nil {
-		return err
-	}
-	secret, err := folder.GenerateSecret(secretName(n+1), func() ([]byte, error) {
-		next, err := keys.Rotated()
-		if err != nil {
-			return nil, err
-		}
-		return next.Secret()
-	})
-	clear(secret)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.OutOrStdout(), "key %d of the register made: programs use it from their next start; back up %s\n", n+1, op.online.dir)
-	return nil
 }
 
 func encryptRegister(ctx context.Context, c *cobra.Command, p *place, dir string, remove bool) error {

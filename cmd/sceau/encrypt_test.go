@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"sceau/card/register"
 	"sceau/card/register/sealed"
 	"sceau/card/register/sqlite"
+	"sceau/signing/keystore"
 )
 
 func holds(t *testing.T, name string, texts [][]byte) int {
@@ -168,22 +171,161 @@ func TestUnchanged(t *testing.T) {
 
 func TestRotate(t *testing.T) {
 	dir := newFolder(t, 20)
-	for range 2 {
-		sceau(t, "encrypt", dir, "--rotate").want(t, 0, "back up")
+	sceau(t, "encrypt", dir, "--rotate").want(t, 0, "key 2 of the register in force", "rows encrypted anew", "back up")
+	sceau(t, "encrypt", dir, "--rotate").want(t, 0, "key 3 of the register in force")
+	sceau(t, "fsck", dir, "--keys").want(t, 0, "no finding")
+	secrets := func() (out []string) {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join(dir, onlineName, "*.secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			out = append(out, strings.TrimSuffix(filepath.Base(name), ".secret"))
+		}
+		return out
+	}
+	if got := fmt.Sprint(secrets()); got != "[register-2 register-3 register]" {
+		t.Errorf("secrets: %s", got)
+	}
+	sceau(t, "encrypt", dir, "--retire-old").want(t, 0, "none of an older key", "2 older keys removed")
+	if got := fmt.Sprint(secrets()); got != "[register-4]" {
+		t.Errorf("after the retirement: %s", got)
+	}
+	sceau(t, "encrypt", dir, "--retire-old").want(t, 0, "there is none to remove")
+	sceau(t, "encrypt", dir, "--rotate", "--retire-old").want(t, 0, "key 5 of the register", "1 older key removed")
+	if got := fmt.Sprint(secrets()); got != "[register-6]" {
+		t.Errorf("after both: %s", got)
 	}
 	sceau(t, "fsck", dir, "--keys").want(t, 0, "no finding")
-	for _, name := range []string{"register.secret", "register-2.secret", "register-3.secret"} {
-		if !exists(filepath.Join(dir, onlineName, name)) {
-			t.Errorf("%s is not there", name)
-		}
-	}
-	// Without the newest key, what it sealed is not readable, and nothing pretends that it is.
-	name, _ := rosterFile(t, 25)
-	sceau(t, "import", dir, name).want(t, 0)
-	if err := os.Remove(filepath.Join(dir, onlineName, "register-3.secret")); err != nil {
+	sceau(t, "audit", "show", dir, "--limit", "1000").want(t, 0, "register.rotate", "register.retire", `"removed":2`)
+	sceau(t, "encrypt", dir).want(t, 0, "encrypted already")
+	sceau(t, "backup", dir, "--to", filepath.Join(t.TempDir(), "x")).want(t, 0)
+	// Without the newest key nothing is readable, and nothing pretends that it is.
+	if err := os.Remove(filepath.Join(dir, onlineName, "register-6.secret")); err != nil {
 		t.Fatal(err)
 	}
-	sceau(t, "cards", dir, "--insurer", "775670482").want(t, 1, "sealed with other keys")
+	sceau(t, "cards", dir, "--insurer", "775670482").want(t, 1, "the keys of the register are not in")
+}
+
+// TestRotateCutShort: a key that was made and never used, and rows that were left, are taken up by the next run, which makes no other.
+func TestRotateCutShort(t *testing.T) {
+	dir := newFolder(t, 20)
+	op, err := new(place).open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer op.Close()
+	folder, err := op.online.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, _, err := registerKeys(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := keys.Rotated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := folder.GenerateSecret(secretName(2), next.Secret); err != nil {
+		t.Fatal(err)
+	}
+	sceau(t, "encrypt", dir, "--retire-old").want(t, 1, "still of an older key", "--rotate --retire-old")
+	s := sealed.New(op.rows, next)
+	stop := errors.New("killed")
+	if _, err := s.Rotate(t.Context(), func(int64) error { return stop }); !errors.Is(err, stop) {
+		t.Fatal(err)
+	}
+	sceau(t, "encrypt", dir, "--retire-old").want(t, 1, "still of an older key")
+	sceau(t, "encrypt", dir, "--rotate").want(t, 0, "a rotation that was cut short goes on", "key 2 of the register in force")
+	if _, err := folder.Secret(secretName(3)); !errors.Is(err, keystore.ErrNoKey) {
+		t.Errorf("another key was made: %v", err)
+	}
+	if _, err := folder.GenerateSecret(secretName(3), func() ([]byte, error) { k, err := next.Alone(); return must(k.Secret())(t), err }); err != nil {
+		t.Fatal(err) // killed before the older ones were removed
+	}
+	sceau(t, "encrypt", dir, "--retire-old").want(t, 0)
+	if names, err := folder.Secrets(); err != nil || fmt.Sprint(names) != "[register-3]" {
+		t.Errorf("%v %v", names, err)
+	}
+	// The program that was open all the time goes on.
+	err = op.Store.Update(t.Context(), func(tx register.Tx) error {
+		list, err := tx.CardsAfter(1, -1, 1000)
+		if err == nil && len(list) != 20 {
+			err = fmt.Errorf("%d cards", len(list))
+		}
+		return errors.Join(err, tx.PutDocument(register.Document{Kind: "alarm", ID: "x", Version: 1, Data: []byte("{}")}))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	sceau(t, "fsck", dir, "--keys").want(t, 0, "no finding")
+}
+
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// TestRotateServing: a program that is open all the time, and changes something every few milliseconds as a service does, goes on while
+// keys come and go.
+func TestRotateServing(t *testing.T) {
+	dir := newFolder(t, 20)
+	op, err := new(place).open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer op.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan int64)
+	go func() {
+		n := int64(0)
+		for tick := time.NewTicker(5 * time.Millisecond); ; {
+			select {
+			case <-ctx.Done():
+				done <- n
+				return
+			case <-tick.C:
+			}
+			err := op.store.Update(context.Background(), func(tx register.Tx) error {
+				if _, err := tx.CardsAfter(1, -1, 5); err != nil {
+					return err
+				}
+				return tx.PutDocument(register.Document{Kind: "alarm", ID: "load", Version: n + 1, Data: fmt.Append(nil, n)})
+			})
+			if err != nil {
+				t.Errorf("after %d changes: %v", n, err)
+				done <- n
+				return
+			}
+			n++
+		}
+	}()
+	for range 3 {
+		sceau(t, "encrypt", dir, "--rotate", "--retire-old").want(t, 0, "1 older key removed")
+	}
+	stop()
+	n := <-done
+	if n < 10 {
+		t.Errorf("%d changes", n)
+	}
+	sceau(t, "fsck", dir).want(t, 0, "no finding")
+	err = op.store.View(t.Context(), func(tx register.Tx) error {
+		d, err := tx.Document("alarm", "load")
+		if err == nil && d.Version != n {
+			err = fmt.Errorf("version %d after %d changes", d.Version, n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // TestOtherKeys: the keys of one operator do not open the register of another.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -34,8 +35,20 @@ encrypted, its keys (files encrypted with age) and its trust repository. An addr
       3F0A 91C4 …
     keep operator/offline elsewhere: it holds the root (2 of 3), targets and insurers' keys
 
+With --medium, given once for each share of the root, every share is on a place of its own with a passphrase of its own, so that
+no one person and no one theft has enough of them (--root-threshold) to sign a new root:
+
+    $ sceau init ./operator --insurer 775670482 --name "Mutuelle Exemple" \
+        --medium /media/a/share=a.txt --medium /media/b/share=b.txt --medium /media/c/share=c.txt
+
+A passphrase file that does not exist is made. Without --medium all shares are in the folder of the offline keys, and
+"sceau keys audit" says so until a ceremony moves them.
+
 The passphrase of the keys comes from --passphrase-file, SCEAU_PASSPHRASE_FILE, SCEAU_PASSPHRASE or a prompt. Where nobody
 gives one, one is made and left in DIR/passphrase: move it to where your other secrets are.`
+
+// minPrintedAMC is the length of the shortest N° AMC that is given out today.
+const minPrintedAMC = 8
 
 // facts are the flags that describe an insurer.
 type facts struct {
@@ -43,6 +56,7 @@ type facts struct {
 	professionals, members  string
 	outage                  string
 	rootKeys, rootThreshold int
+	service                 string
 }
 
 func (f *facts) add(c *cobra.Command) {
@@ -61,9 +75,24 @@ func (f *facts) insurer() (issuer.InsurerFacts, error) {
 	if err != nil {
 		return issuer.InsurerFacts{}, ui.Usage("--insurer: %v", err)
 	}
+	if len(amc) < minPrintedAMC {
+		return issuer.InsurerFacts{}, ui.WithHint(ui.Usage("--insurer %s: a printed N° AMC has %d to %d characters", amc, minPrintedAMC, rights.MaxAMC), "leading zeros count")
+	}
+	for _, t := range []struct {
+		flag, text, rule string
+		good             func(string) bool
+	}{
+		{"--name", f.name, "the name as displayed, one line of letters, digits and usual signs", func(s string) bool { return rights.CheckNote(s) == nil }},
+		{"--phone-professionals", f.professionals, "a phone number, such as 01 99 00 12 34", card.IsPhone},
+		{"--phone-members", f.members, "a phone number, such as 01 99 00 12 34", card.IsPhone},
+	} {
+		if t.text != "" && !t.good(t.text) {
+			return issuer.InsurerFacts{}, ui.WithHint(ui.Usage("%s %q can't be shown at counters", t.flag, t.text), "%s", t.rule)
+		}
+	}
 	out := issuer.InsurerFacts{AMC: amc, Name: f.name, PhoneProfessionals: f.professionals, PhoneMembers: f.members}
 	if f.outage == "" {
-		return out, nil
+		return out, out.Check()
 	}
 	b, err := os.ReadFile(f.outage)
 	if err != nil {
@@ -74,7 +103,7 @@ func (f *facts) insurer() (issuer.InsurerFacts, error) {
 		return out, ui.WithHint(ui.Usage("--outage %s: %v", f.outage, err),
 			`{"default":{"reserve_hours":72,"refuse_hours":720,"payable_euros":150},"domains":{"OPTI":{…}}}`)
 	}
-	return out, nil
+	return out, out.Check()
 }
 
 // readOutage reads the policy as issuer.json has it.
@@ -137,22 +166,28 @@ func newInit(p *place) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if rights.CheckNote(f.service) != nil {
+				return ui.Usage("--operator-name %q can't be shown at counters", f.service)
+			}
+			if n := len(p.media); n > 0 && c.Flags().Changed("root-keys") && n != f.rootKeys {
+				return ui.Usage("%d --medium for --root-keys %d: each gets one share", n, f.rootKeys)
+			} else if n > 0 {
+				f.rootKeys = n
+			}
 			if f.rootThreshold < 1 || f.rootKeys < f.rootThreshold {
-				return ui.Usage("--root-threshold %d of --root-keys %d", f.rootThreshold, f.rootKeys)
+				return ui.WithHint(ui.Usage("%d shares can't give the %d signatures of a root", f.rootKeys, f.rootThreshold), "more --medium, or another --root-threshold")
 			}
 			return f.init(c, p, args[0], first)
 		},
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.rootKeys, "root-keys", 3, "number of root keys")
+	c.Flags().StringVar(&f.service, "operator-name", issuer.DefaultService, "name under which counters read the operator: its notices are signed with it, and it can't be changed later")
+	c.Flags().IntVar(&f.rootKeys, "root-keys", 3, "number of root keys, when no --medium is given")
 	c.Flags().IntVar(&f.rootThreshold, "root-threshold", 2, "how many of them must sign a new root")
 	return c
 }
 
 func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.InsurerFacts) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	there, begun, err := begun(c.Context(), dir)
 	if err != nil {
 		return err
@@ -162,6 +197,16 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 	}
 	if begun {
 		return ui.WithHint(fmt.Errorf("%s holds an operator already", dir), "sceau insurer add %s adds an insurer to it", dir)
+	}
+	media, err := openMedia("--medium", p.media)
+	if err != nil {
+		return err
+	}
+	if err := beginMedia(c, media, exists(filepath.Join(dir, onlineName))); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil { // nothing is left of what was refused
+		return err
 	}
 	key, err := firstPassphrase(dir, p.passphraseFile)
 	if err != nil {
@@ -184,14 +229,19 @@ func (f *facts) init(c *cobra.Command, p *place, dir string, first issuer.Insure
 		return err
 	}
 	defer op.Close()
-	report, err := op.Init(c.Context(), issuer.InitOptions{Insurers: []issuer.InsurerFacts{first}, RootKeys: f.rootKeys, RootThreshold: f.rootThreshold})
+	report, err := op.Init(c.Context(), issuer.InitOptions{Insurers: []issuer.InsurerFacts{first}, RootKeys: f.rootKeys, RootThreshold: f.rootThreshold, Service: f.service})
 	if err != nil {
 		return ui.WithHint(err, "nothing was published; run the same command again")
 	}
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "operator made in %s for %s (%s)\n", dir, first.Name, first.AMC)
 	fmt.Fprintf(out, "fingerprint of the root, to give to counters by another way than the lists:\n  %s\n", report.Fingerprint)
-	fmt.Fprintf(out, "keep %s elsewhere: it holds the root (%d of %d), targets and insurers' keys\n", p.offline(dir), f.rootThreshold, f.rootKeys)
+	if len(media) == 0 {
+		fmt.Fprintf(out, "keep %s elsewhere: it holds the root (%d of %d), targets and insurers' keys\n", p.offline(dir), f.rootThreshold, f.rootKeys)
+	} else {
+		fmt.Fprintf(out, "the root (%d of %d) has one share on each of %s: keep them with different people, in different places\n", f.rootThreshold, f.rootKeys, strings.Join(paths(media), ", "))
+		fmt.Fprintf(out, "keep %s elsewhere too: it holds targets and insurers' keys\n", p.offline(dir))
+	}
 	if key.generated {
 		fmt.Fprintf(c.ErrOrStderr(), "no passphrase was given: one was made in %s; move it to where your other secrets are\n", filepath.Join(dir, generatedName))
 	}
@@ -270,7 +320,9 @@ func newInsurer(p *place) *cobra.Command {
 		Long: `Adds an insurer. Its keys are made, and the operator's offline keys sign its part of the repository.
 
     $ sceau insurer add ./operator --insurer 302976568 --name "Mutuelle du Littoral"
-    insurer 302976568 added; counters know after: sceau publish ./operator --to …`,
+    insurer 302976568 added; counters follow it from the next publication: sceau publish ./operator --to …
+
+A service that runs (sceau serve) publishes by itself.`,
 		Args: ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			i, err := f.insurer()
@@ -291,7 +343,7 @@ func newInsurer(p *place) *cobra.Command {
 			case err != nil:
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "insurer %s added; counters know after: sceau publish %s --to …\n", i.AMC, args[0])
+			fmt.Fprintf(c.OutOrStdout(), "insurer %s added; counters follow it from the next publication: sceau publish %s --to …\n", i.AMC, args[0])
 			return nil
 		},
 	}

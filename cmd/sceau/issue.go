@@ -120,7 +120,7 @@ func newReprint(p *place) *cobra.Command {
 		Use:   "reprint DIR (--card NUMBER | --changed) (--out FOLDER | --print-run FILE)",
 		Short: "Make new cards; the old ones become \"replaced\"",
 		Long: `Makes a new card for a lost or outdated one. The old card is marked "replaced" from the day given (today by
-default); counters know after the next "sceau publish".
+default): online checks know at once, counters' lists with the next publication ("sceau publish", or the service's own).
 
     $ sceau reprint ./operator --card 3-583021 --out ./cards
     1 card issued, 0 already there

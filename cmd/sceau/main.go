@@ -41,12 +41,19 @@ func newRoot() *cobra.Command {
 	p := new(place)
 	root.PersistentFlags().StringVar(&p.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the keys")
 	root.PersistentFlags().StringVar(&p.offlineDir, "offline-keys", "", "folder of the offline keys (default DIR/offline)")
+	root.PersistentFlags().StringArrayVar(&p.media, "medium", nil, "medium with a share of the root: PATH or PATH=PASSPHRASE_FILE, a key folder or the socket of sceau-pkcs11; may be repeated")
 	root.AddCommand(newInit(p), newInsurer(p), newImport(p), newIssue(p), newReprint(p),
 		newStatusChange(p, revoke), newStatusChange(p, suspend), newStatusChange(p, restore),
 		newPublish(p), newCards(p), newFsck(p), newSample(), newDemo(),
 		newServe(p), newRoutes(), newConfig())
 	root.AddCommand(newAPIKey(p), newCounter(p), newApproval(p))
 	root.AddCommand(newEncrypt(p), newBackup(p), newRecover(p))
+	root.AddCommand(newNotice(p))
 	root.AddCommand(newReport(p), newReceipts(p), newAudit(p))
+	root.AddCommand(newKeys(p))
+	root.AddCommand(newExposure(p), newSession(p))
+	root.AddCommand(newDrill())
+	explain(root)
+	ui.Exercise(root, "EXERCICE: it is %s in the drill of %s", notInDrill)
 	return root
 }

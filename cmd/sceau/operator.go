@@ -35,6 +35,7 @@ const (
 type place struct {
 	passphraseFile string
 	offlineDir     string
+	media          []string
 }
 
 func (p *place) offline(dir string) string {
@@ -51,7 +52,9 @@ type operator struct {
 	store  register.Store
 	sealed *sealed.Store
 	rows   database // as they are stored
-	online *keys
+
+	online  *keys
+	offline *rack
 }
 
 // open opens the register, for which it needs the passphrase; the offline folder is opened only when a key of it is needed.
@@ -78,6 +81,10 @@ func (p *place) openWith(ctx context.Context, dir string, passphrase func() ([]b
 	if err != nil {
 		return nil, err
 	}
+	media, err := attachedMedia(p.media)
+	if err != nil {
+		return nil, err
+	}
 	secret := sync.OnceValues(passphrase)
 	online := &keys{dir: filepath.Join(dir, onlineName), secret: secret}
 	s, err := unseal(ctx, dir, rows, online)
@@ -85,10 +92,11 @@ func (p *place) openWith(ctx context.Context, dir string, passphrase func() ([]b
 		return nil, err
 	}
 	store := s.Powers()
-	return &operator{dir: dir, store: store, sealed: s, rows: rows, online: online, Issuer: &issuer.Issuer{
+	offline := &rack{folder: &keys{dir: p.offline(dir), secret: secret}, media: media}
+	return &operator{dir: dir, store: store, sealed: s, rows: rows, online: online, offline: offline, Issuer: &issuer.Issuer{
 		Store: store, Now: clock.Now, Actor: actor(), Codes: codes, Professions: professions(),
 		Online:  online,
-		Offline: &keys{dir: p.offline(dir), secret: secret},
+		Offline: offline,
 	}}, nil
 }
 
@@ -141,6 +149,9 @@ var _ issuer.Keys = (*keys)(nil)
 
 func (k *keys) open() (*keystore.Store, error) {
 	k.once.Do(func() {
+		if k.err = insideDrill(k.dir, ""); k.err != nil {
+			return
+		}
 		var passphrase []byte
 		if passphrase, k.err = k.secret(); k.err != nil {
 			return
@@ -149,7 +160,7 @@ func (k *keys) open() (*keystore.Store, error) {
 		switch {
 		case errors.Is(k.err, keystore.ErrPassphrase):
 			k.err = ui.WithHint(fmt.Errorf("keys in %s: %w", k.dir, k.err), "check --passphrase-file, SCEAU_PASSPHRASE_FILE or SCEAU_PASSPHRASE: the first that is set is taken")
-		case errors.Is(k.err, os.ErrNotExist):
+		case errors.Is(k.err, keystore.ErrNoStore), errors.Is(k.err, os.ErrNotExist):
 			k.err = ui.WithHint(fmt.Errorf("no keys in %s", k.dir), "attach the medium that holds them, or give --offline-keys")
 		}
 	})
@@ -173,3 +184,9 @@ func (k *keys) Generate(name string) (crypto.Signer, error) {
 	}
 	return s.Generate(name)
 }
+
+// Names implements issuer.Keys; it needs no passphrase.
+func (k *keys) Names() ([]string, error) { return folderNames(k.dir) }
+
+// Public is the public half of a key; it needs no passphrase.
+func (k *keys) Public(name string) (crypto.PublicKey, error) { return folderPublic(k.dir, name) }

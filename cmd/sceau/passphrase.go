@@ -94,23 +94,20 @@ func newPassphrase(dir, flag string) (secret, error) {
 		return secret{passphrase: p}, err
 	}
 	if atTerminal() {
-		p, err := ask("new passphrase for the keys (empty: make one): ")
+		p, err := askTwice("new passphrase for the keys (empty: make one): ")
 		if err != nil {
 			return secret{}, err
 		}
 		if len(p) > 0 {
-			again, err := ask("once more: ")
-			if err != nil {
-				return secret{}, err
-			}
-			if !bytes.Equal(p, again) {
-				return secret{}, errors.New("the two passphrases differ")
-			}
 			return secret{passphrase: p}, nil
 		}
 	}
+	return makePassphrase(filepath.Join(dir, generatedName))
+}
+
+// makePassphrase leaves a new passphrase in a file.
+func makePassphrase(name string) (secret, error) {
 	p := keystore.NewPassphrase()
-	name := filepath.Join(dir, generatedName)
 	if err := replaceFile(name, true, func(w io.Writer) error { _, err := fmt.Fprintf(w, "%s\n", p); return err }); err != nil {
 		return secret{}, fmt.Errorf("passphrase: %w", err)
 	}
@@ -127,6 +124,22 @@ func ask(prompt string) ([]byte, error) {
 	fmt.Fprintln(os.Stderr)
 	if err != nil {
 		return nil, fmt.Errorf("passphrase: %w", err)
+	}
+	return p, nil
+}
+
+// askTwice asks for a new passphrase at a terminal.
+func askTwice(prompt string) ([]byte, error) {
+	p, err := ask(prompt)
+	if err != nil || len(p) == 0 {
+		return p, err
+	}
+	again, err := ask("once more: ")
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(p, again) {
+		return nil, errors.New("the two passphrases differ")
 	}
 	return p, nil
 }

@@ -65,7 +65,8 @@ func TestPostgres(t *testing.T) {
 		t.Error("a refused recovery left a folder")
 	}
 	t.Setenv("SCEAU_DATABASE", server.Database(t))
-	run(0, []string{"recover", backup, into, "--public", public}, "30 contracts, 30 cards, 30 signatures restored", "no finding", "nothing was published after")
+	run(0, []string{"recover", backup, into, "--public", public}, "30 contracts, 30 cards, 30 signatures restored", "no finding", "nothing was published after", "the address of the database was written to")
+	unset(t, "SCEAU_DATABASE") // it is remembered
 	run(0, []string{"issue", into, "--all", "--out", filepath.Join(t.TempDir(), "cards")}, "0 cards issued, 30 already there")
 
 	// By the file of settings instead of the environment.

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,12 +31,15 @@ Readers see the old state or the new one, never a mix. Run it every hour: it als
     publication 3 of 2026-11-21 10:00 UTC: 1 change on 1 list, 6 new files
     written to ./public, ./lists.zip
 
-The offline keys are needed only when an insurer's facts or keys changed.`
+The offline keys are needed only when an insurer's facts or keys changed.
+
+Each publication signs where the audit chain stands. It therefore checks the entries since the last one, and refuses when they do not
+hold: "sceau audit verify" says what is wrong. --despite-audit publishes all the same, says so in the chain, and goes on from there.`
 
 func newPublish(p *place) *cobra.Command {
 	var to []string
 	var zipName, address string
-	var asJSON bool
+	var asJSON, despite bool
 	c := &cobra.Command{
 		Use:   "publish DIR --to FOLDER",
 		Short: "Publish lists and keys as static signed files",
@@ -54,36 +59,29 @@ func newPublish(p *place) *cobra.Command {
 			}
 			ctx, stop := interruptible(c)
 			defer stop()
-			// Two publishers at once would write their files over each other's: the second waits.
-			lock := flock.New(filepath.Join(args[0], ".publish.lock"))
-			if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
-				return fmt.Errorf("another publication is under way: %w", err)
+			unlock, err := lockPublication(ctx, args[0])
+			if err != nil {
+				return err
 			}
-			defer lock.Unlock()
+			defer unlock()
 			for _, dir := range to {
 				if err := op.notBehind(ctx, dir); err != nil {
 					return err
 				}
 			}
-			report, err := op.Publish(ctx, time.Time{})
+			publish := op.Publish
+			if despite {
+				publish = op.PublishDespiteAudit
+			}
+			report, err := publish(ctx, time.Time{})
 			if errors.Is(err, issuer.ErrNoOfflineKeys) {
 				return ui.WithHint(err, "attach the medium of the offline keys, or give --offline-keys")
 			}
 			if err != nil {
 				return err
 			}
-			for _, dir := range to {
-				d, err := static.NewDir(dir)
-				if err != nil {
-					return err
-				}
-				_, err = op.Export(ctx, d)
-				if errors.Is(err, static.ErrOlder) || errors.Is(err, static.ErrForeign) {
-					return ui.WithHint(err, "%s holds files of another register, or of a newer state of this one: sceau fsck %s --public %s", dir, args[0], dir)
-				}
-				if err != nil {
-					return ui.WithHint(err, "the publication is in the register; run the same command again")
-				}
+			if err := op.exportTo(ctx, to); err != nil {
+				return err
 			}
 			if zipName != "" {
 				if err := writeZip(ctx, op, zipName, report.At); err != nil {
@@ -91,14 +89,59 @@ func newPublish(p *place) *cobra.Command {
 				}
 				to = append(to, zipName)
 			}
+			op.remind(ctx, func(r reminder, when string) {
+				fmt.Fprintf(c.ErrOrStderr(), "due %s, %s: %s (%s)\n", day(r.at), when, r.what, r.do)
+			})
 			return sayPublish(c, report, to, asJSON)
 		},
 	}
 	c.Flags().StringArrayVar(&to, "to", nil, "folder to publish into; may be repeated")
 	c.Flags().StringVar(&zipName, "zip", "", "also write one zip with everything, for a stick or an e-mail")
 	c.Flags().StringVar(&address, "url", "", "public address of the folder, for the Token Status Lists of other verifiers")
+	c.Flags().BoolVar(&despite, "despite-audit", false, "publish although the audit chain is broken, once you know why")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
 	return c
+}
+
+// lockPublication waits for another publisher: two at once would write their files over each other's.
+func lockPublication(ctx context.Context, dir string) (unlock func(), err error) {
+	lock := flock.New(filepath.Join(dir, ".publish.lock"))
+	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("lock the publication: %w", err)
+	} else if err != nil {
+		return nil, fmt.Errorf("another publication is under way: %w", err)
+	}
+	return func() { lock.Unlock() }, nil
+}
+
+// exportTo writes the register's publication into folders.
+func (o *operator) exportTo(ctx context.Context, to []string) error {
+	for _, dir := range to {
+		d, err := static.NewDir(dir)
+		if err != nil {
+			return unwritable(dir, err)
+		}
+		_, err = o.Export(ctx, d)
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+			return unwritable(dir, err)
+		}
+		if errors.Is(err, static.ErrOlder) || errors.Is(err, static.ErrForeign) {
+			return ui.WithHint(err, "%s holds files of another register, or of a newer state of this one: sceau fsck %s --public %s", dir, o.dir, dir)
+		}
+		if err != nil {
+			return ui.WithHint(err, "the publication is in the register; run the same command again")
+		}
+	}
+	return nil
+}
+
+// unwritable says that a folder can't be published into, in words that name the folder and not the files that are written on the way.
+func unwritable(dir string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return ui.WithHint(fmt.Errorf("publish into %s: %w", dir, err), "the publication is in the register; name a folder that can be written, or free this one, and publish again")
 }
 
 // writeZip writes the whole repository into one file, whole or not at all.

@@ -27,11 +27,12 @@ const maxBackupFile = 64 << 20
 
 func newRecover(p *place) *cobra.Command {
 	var identity, public string
+	var goOn bool
 	c := &cobra.Command{
 		Use:   "recover FILE DIR",
 		Short: "Restore an operator from a backup into an empty folder",
 		Long: `Restores what "sceau backup" saved into a folder that does not exist or is empty, and checks it as fsck does before it takes
-its name. A register in PostgreSQL is restored into the empty database that SCEAU_DATABASE names.
+its name. A register in PostgreSQL is restored into the empty database that SCEAU_DATABASE names, and DIR/sceau.toml remembers it.
 
     $ sceau recover /mnt/backup/sceau-2027-03-01.age ./operator --public /srv/sceau/public
     471 contracts, 471 cards, 471 signatures restored in ./operator: no finding
@@ -39,17 +40,23 @@ its name. A register in PostgreSQL is restored into the empty database that SCEA
 
 What was issued, ended, imported or published after the backup is not in it. With --public, the published folder is compared:
 exit code 3 when it is ahead of the register. Then look for a newer backup before anything else: counters refuse lists older
-than those they have, and places of cards issued since would be given to other people.`,
+than those they have, and places of cards issued since would be given to other people. Where there is none, --go-on brings back
+what the published folder still knows: ends of rights are recorded again, new cards get places in new lists, and the keys to
+rotate are named, so that counters follow again.`,
 		Args: ui.Args(cobra.ExactArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if goOn && public == "" {
+				return ui.WithHint(ui.Usage("--go-on reads what was published"), "--public FOLDER")
+			}
 			ctx, stop := interruptible(c)
 			defer stop()
-			r := &recovery{place: p, command: c, identity: identity, public: public, dir: filepath.Clean(args[1])}
+			r := &recovery{goOn: goOn, place: p, command: c, identity: identity, public: public, dir: filepath.Clean(args[1])}
 			return r.run(ctx, args[0])
 		},
 	}
 	c.Flags().StringVar(&identity, "identity", "", "age identity file, for a backup made with --recipient")
 	c.Flags().StringVar(&public, "public", "", "published folder to compare with")
+	c.Flags().BoolVar(&goOn, "go-on", false, "when --public is ahead and no newer backup exists: go on from what it knows")
 	return c
 }
 
@@ -60,11 +67,17 @@ type recovery struct {
 	identity, public string
 	dir              string
 	facts            backupFacts
+	goOn             bool
+	moved            bool // the address of the database was written to the settings
 }
 
 func (r *recovery) run(ctx context.Context, file string) error {
 	if list, err := os.ReadDir(r.dir); err == nil && len(list) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(ui.Usage("%s is not an empty folder: recover overwrites nothing", r.dir), err)
+		err = errors.Join(ui.Usage("%s is not an empty folder: recover overwrites nothing", r.dir), err)
+		if r.goOn { // restored without --go-on before
+			err = ui.WithHint(err, "where nothing but recover wrote to it, take it away (rm -r %s; a database in PostgreSQL: empty it) and run the same command again", shellWord(r.dir))
+		}
+		return err
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -103,6 +116,9 @@ func (r *recovery) run(ctx context.Context, file string) error {
 		}
 		return ui.WithHint(fmt.Errorf("the backup is not sound: %s; it was left in %s", findings(report), building), "try an older backup")
 	}
+	if r.moved, err = moveDatabase(building); err != nil {
+		return errors.Join(err, os.RemoveAll(building))
+	}
 	if err := os.Remove(r.dir); err != nil && !errors.Is(err, os.ErrNotExist) { // it is empty
 		return err
 	}
@@ -112,7 +128,7 @@ func (r *recovery) run(ctx context.Context, file string) error {
 	if err := syncFolder(filepath.Dir(r.dir)); err != nil {
 		return err
 	}
-	return r.say(report, last)
+	return r.say(ctx, passphrase, report, last)
 }
 
 func (r *recovery) passphrase() ([]byte, error) {
@@ -203,7 +219,7 @@ func backupName(name string) bool {
 		return true
 	}
 	folder, file, ok := strings.Cut(name, "/")
-	return ok && (folder == onlineName || folder == offlineName || folder == backupThemes) &&
+	return ok && (folder == onlineName || folder == offlineName || folder == backupThemes || folder == ceremoniesName) &&
 		path.Base(name) == file && file != "" && file[0] != '.' && filepath.IsLocal(filepath.FromSlash(name)) && !strings.ContainsAny(file, `\:`)
 }
 
@@ -270,10 +286,13 @@ func (r *recovery) load(ctx context.Context, dir string) error {
 }
 
 // say ends with what matters most afterwards: what is not in the register any more.
-func (r *recovery) say(report *issuer.FsckReport, last register.Publication) error {
+func (r *recovery) say(ctx context.Context, passphrase []byte, report *issuer.FsckReport, last register.Publication) error {
 	out, loud := r.command.OutOrStdout(), r.command.ErrOrStderr()
 	fmt.Fprintf(out, "%s, %s, %s restored in %s: %s\n", plural(int(report.Contracts), "contract"), plural(int(report.Cards), "card"),
 		plural(int(report.Signatures), "signature"), r.dir, findings(report))
+	if r.moved {
+		fmt.Fprintf(out, "the address of the database was written to %s\n", filepath.Join(r.dir, configName))
+	}
 	if last.Version == 0 {
 		fmt.Fprintln(out, "the register never published")
 	} else {
@@ -288,9 +307,27 @@ func (r *recovery) say(report *issuer.FsckReport, last register.Publication) err
 	if err != nil {
 		return err
 	}
+	if there > last.Version && r.goOn {
+		op, err := r.place.openWith(ctx, r.dir, func() ([]byte, error) { return passphrase, nil })
+		if err != nil {
+			return err
+		}
+		defer op.Close()
+		published, err := op.readLost(ctx, r.public)
+		if err != nil {
+			return ui.WithHint(err, "%s is restored as the backup has it; nothing of %s was taken", r.dir, r.public)
+		}
+		l, err := op.adopt(ctx, published)
+		if err != nil {
+			return ui.WithHint(err, "issue nothing: not all of %s was taken; remove %s (a database in PostgreSQL: empty it) and run the same command again", r.public, r.dir)
+		}
+		r.sayLost(l)
+		return ui.Exit(exitPartial)
+	}
 	if there > last.Version {
 		fmt.Fprintf(loud, "WARNING: %s holds publication %d, the register ends with %d. Cards and ends of rights of the publications between are unknown here.\n"+
 			"Look for a newer backup. Do not issue: places of cards issued since would be given to other people, and counters refuse older lists.\n", r.public, there, last.Version)
+		fmt.Fprintf(loud, "Where there is no newer backup: take %s away (a database in PostgreSQL: empty it), and run this command again with --go-on\n", r.dir)
 		return ui.Exit(exitPartial)
 	}
 	fmt.Fprintf(out, "%s holds publication %d: nothing was published after the backup\n", r.public, there)

@@ -65,6 +65,9 @@ func newServe(p *place) *cobra.Command {
 			if err := config.check(); err != nil {
 				return ui.WithHint(err, "sceau config show %s says what each setting means", args[0])
 			}
+			if err := noDrillBeyond(config); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			s, err := p.newService(ctx, args[0], config, c)
@@ -225,6 +228,9 @@ func (s *service) run(ctx context.Context) (err error) {
 	s.say("listening on %s://%s", scheme, s.public.Addr())
 	s.log.Info("service open", "listen", s.public.Addr().String(), "public", s.config.publicURL(), "version", ui.Version())
 	notify("READY=1")
+	s.op.remind(ctx, func(r reminder, when string) {
+		s.log.Warn("a key needs somebody", "what", r.what, "day", day(r.at), "when", when, "do", r.do)
+	})
 
 	select {
 	case <-ctx.Done():

@@ -96,6 +96,10 @@ func (p *publisher) failed(ctx context.Context, err error) time.Duration {
 		return publishRetry
 	}
 	p.done.WithLabelValues("failed").Inc()
-	p.log.Error("nothing was published", "error", err.Error(), "again_in", publishRetry.String())
+	said := []any{"error", err.Error(), "again_in", publishRetry.String()}
+	if errors.Is(err, issuer.ErrAuditBroken) {
+		said = append(said, "hint", "sceau audit verify names what is wrong")
+	}
+	p.log.Error("nothing was published", said...)
 	return publishRetry
 }

@@ -1,6 +1,7 @@
 //go:build testclock
 
-// Package clock is where both programs read the time. This build, for tests only, reads it from a file.
+// The clock of the build for tests, which a file holds.
+
 package clock
 
 import (
@@ -13,17 +14,17 @@ import (
 	"sceau/rights"
 )
 
-// Now returns the time in the file that SCEAU_CLOCK names (RFC 3339, a bare date for 12:00 in Paris, or Unix seconds),
+// wall returns the time in the file that SCEAU_CLOCK names (RFC 3339, a bare date for 12:00 in Paris, or Unix seconds),
 // and the computer's time when the variable is not set. A file that can't be read stops the program: a test that means
 // to set the clock must not run on the real one.
-func Now() time.Time {
+func wall() time.Time {
 	name := os.Getenv("SCEAU_CLOCK")
 	if name == "" {
 		return time.Now()
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		stop(err)
+		stop(fmt.Errorf("SCEAU_CLOCK: %w", err))
 	}
 	text := strings.TrimSpace(string(b))
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
@@ -35,11 +36,6 @@ func Now() time.Time {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return time.Unix(n, 0)
 	}
-	stop(fmt.Errorf("%s: %q is not a time", name, text))
+	stop(fmt.Errorf("SCEAU_CLOCK: %s: %q is not a time", name, text))
 	return time.Time{}
-}
-
-func stop(err error) {
-	fmt.Fprintln(os.Stderr, "error: SCEAU_CLOCK:", err)
-	os.Exit(2)
 }
