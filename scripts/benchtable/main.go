@@ -42,7 +42,7 @@ func main() {
 	}{
 		// First: a child's peak memory counts from its parent's at the fork, so this process must still be small.
 		{"nation", (*bench).nation}, {"verdict", (*bench).verdict}, {"code", (*bench).codes}, {"status", (*bench).statusPages},
-		{"issue", (*bench).issue}, {"peers", (*bench).peers}, {"demo", (*bench).demo}, {"service", (*bench).service},
+		{"issue", (*bench).issue}, {"peers", (*bench).peers}, {"demo", (*bench).demo}, {"service", (*bench).service}, {"theft", (*bench).theft},
 	}
 	for _, part := range all {
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], part.name) {
