@@ -111,10 +111,10 @@ func (c *canaries) coded(kind, text string) {
 }
 
 // alone says whether a form is a text of its own at i. Eight digits inside the hexadecimal of a ciphertext or a hash are found there by
-// chance, once in some runs: a dump of PostgreSQL has megabytes of it. What such a run of digits holds is sought in its own form.
+// chance, once in some runs: a dump has megabytes of it, in lower case from PostgreSQL and in upper case from SQLite. What such a run of digits holds is sought in its own form.
 func (n canary) alone(b []byte, i int) bool {
 	const run = 24 // the shortest hexadecimal in a register is longer, no number of a person is half as long
-	digit := func(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+	digit := func(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 	if len(n.form) > 8 || strings.Trim(n.form, "0123456789") != "" {
 		return true
 	}
