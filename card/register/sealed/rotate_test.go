@@ -465,33 +465,40 @@ func TestPayloadStaysGuarded(t *testing.T) {
 
 const rotateEnv = "SCEAU_TEST_ROTATE"
 
-// TestRotateChild is the program that TestRotateKilled kills.
-func TestRotateChild(t *testing.T) {
-	address, folder, ok := strings.Cut(os.Getenv(rotateEnv), "\n")
-	if !ok {
-		t.SkipNow() // run by its parent only
+// TestMain is also the program that TestRotateKilled kills.
+func TestMain(m *testing.M) {
+	address, folder, child := strings.Cut(os.Getenv(rotateEnv), "\n")
+	if !child {
+		os.Exit(m.Run())
 	}
+	if err := rotateUntilKilled(address, folder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// rotateUntilKilled writes one line for each batch.
+func rotateUntilKilled(address, folder string) error {
 	inner, err := openAt(address)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer inner.Close()
 	keys, err := keyFolder(folder).read()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	ctx := context.Background()
 	s := sealed.New(inner, keys)
-	if _, err := s.Turn(t.Context()); err != nil {
-		t.Fatal(err)
+	if _, err := s.Turn(ctx); err != nil {
+		return err
 	}
-	_, err = s.Rotate(t.Context(), func(int64) error {
-		_, err := os.Stdout.WriteString("\n") // one line a batch
-		time.Sleep(2 * time.Millisecond)
+	_, err = s.Rotate(ctx, func(int64) error {
+		_, err := os.Stdout.WriteString("\n")
+		time.Sleep(2 * time.Millisecond) // for the killer to find it in the middle
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return err
 }
 
 // TestRotateKilled: the rotation is killed at random, again and again, beside readers and writers; each time it goes on, and in the end
@@ -517,7 +524,7 @@ func TestRotateKilled(t *testing.T) {
 				}
 				b.keys.put(t, round/4+2, next)
 			}
-			child := exec.Command(os.Args[0], "-test.run=^TestRotateChild$")
+			child := exec.Command(os.Args[0])
 			child.Env = append(os.Environ(), rotateEnv+"="+address+"\n"+string(b.keys))
 			var out bytes.Buffer
 			child.Stderr = &out
