@@ -82,6 +82,13 @@ func TestLearn(t *testing.T) {
 		}
 		full = again(t, full)
 		blind, err := Learn(Typed{Text: cal.Text})
+		if strings.HasPrefix(cal.Text, "]Q11") {
+			// This keyboard writes the first symbol as the identifier's last one: a prefix or a symbol twice, there is no telling from characters alone.
+			if !errors.Is(err, ErrDamaged) {
+				t.Fatalf("characters alone, first one twice: %v", err)
+			}
+			return
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
