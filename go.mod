@@ -13,10 +13,15 @@ require (
 	github.com/google/renameio/v2 v2.0.2 // published files, whole or not there
 	github.com/jackc/pgx/v5 v5.12.0 // PostgreSQL
 	github.com/jackc/puddle/v2 v2.2.3 // tells a closed pool of pgx from an exhausted one
-	github.com/klauspost/compress v1.20.3 // zstd of published files
+	github.com/klauspost/compress v1.20.3 // zstd of published files, zlib of print runs
+	github.com/minio/minio-go/v7 v7.4.1 // publications and print runs in a bucket
 	github.com/pelletier/go-toml/v2 v2.4.3 // settings of the service
 	github.com/pressly/goose/v3 v3.28.0 // migrations of PostgreSQL; v3.29 asks for another modernc.org/libc than SQLite was made for
 	github.com/prometheus/client_golang v1.25.0 // metrics
+	github.com/riverqueue/river v0.51.1 // hands the shards of campaigns to workers
+	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.1 // on PostgreSQL
+	github.com/riverqueue/river/rivertype v0.51.1 // the states of its jobs
+	github.com/schollz/progressbar/v3 v3.19.1 // how far an import or a campaign is, on a terminal
 	github.com/sigstore/sigstore v1.10.6 // the signer type that go-tuf asks for
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e // the symbol of a single card
 	github.com/spf13/cobra v1.10.2 // commands, help, completion
@@ -26,6 +31,7 @@ require (
 	github.com/tink-crypto/tink-go/v2 v2.9.0 // encryption of the register's identity fields, with rotation
 	golang.org/x/crypto v0.57.0 // certificates by ACME
 	golang.org/x/oauth2 v0.37.0 // people's logins: code flow with PKCE
+	golang.org/x/sync v0.24.0 // several files of a publication written at once, the first failure ending the rest
 	golang.org/x/sys v0.49.0 // limits of the reading child; DPAPI and exclusive ports on Windows
 	golang.org/x/term v0.47.0 // passphrase prompt, colour on terminals only
 	golang.org/x/text v0.43.0 // Windows-1252, NFC
@@ -47,9 +53,10 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // scripts that run the real programs
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // published schemas against real answers
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // canonical JSON of another hand, for hostile metadata
-	golang.org/x/net v0.59.0 // reads the pages of the service as a browser does
+	golang.org/x/net v0.60.0 // reads the pages of the service as a browser does
 	pgregory.net/rapid v1.3.0 // properties
 )
+
 
 require (
 	filippo.io/hpke v0.4.0 // indirect
@@ -63,24 +70,41 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
+	github.com/klauspost/crc32 v1.3.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
+	github.com/minio/crc64nvme v1.1.1 // indirect
+	github.com/minio/md5-simd v1.1.2 // indirect
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/riverqueue/river/riverdriver v0.51.1 // indirect
+	github.com/riverqueue/river/rivershared v0.51.1 // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/rs/xid v1.6.0 // indirect
 	github.com/sethvargo/go-retry v0.4.0 // indirect
 	github.com/sigstore/protobuf-specs v0.5.0 // indirect
 	github.com/thales-e-security/pool v0.0.2 // indirect
+	github.com/tidwall/gjson v1.20.0 // indirect
+	github.com/tidwall/match v1.2.0 // indirect
+	github.com/tidwall/pretty v1.2.1 // indirect
+	github.com/tidwall/sjson v1.2.5 // indirect
+	github.com/tinylib/msgp v1.6.4 // indirect
+	github.com/zeebo/xxh3 v1.1.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20250825161204-c5933d9347a5 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
+	gopkg.in/ini.v1 v1.67.3 // indirect
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
