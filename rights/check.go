@@ -50,6 +50,11 @@ func (c Contract) Check() error {
 			return fmt.Errorf("note %d: %w", i+1, err)
 		}
 	}
+	if c.Address != nil {
+		if err := c.Address.Check(); err != nil {
+			return err
+		}
+	}
 	if len(c.Beneficiaries) == 0 || len(c.Beneficiaries) > MaxBeneficiaries {
 		return ErrBeneficiaries
 	}

@@ -13,6 +13,8 @@ type Contract struct {
 	To            Date          `json:"to"`              // last day, inclusive
 	Beneficiaries []Beneficiary `json:"beneficiaries"`   // 1 to 12, in file order
 	Notes         []string      `json:"notes,omitempty"` // footnotes (1), (2)… in order
+	// Address is where letters go; nil when the file has none. It is never on a card nor in its code, and makes no card outdated.
+	Address *Address `json:"adresse,omitempty"`
 }
 
 // Beneficiary is one insured person of a contract.

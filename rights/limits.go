@@ -31,6 +31,11 @@ const (
 	MaxNotes     = 9
 	MaxNoteRunes = 120
 
+	// MaxAddressLines and MaxAddressRunes bound an address: NF Z 10-011 has six lines of 38 characters, of which the name and the
+	// city take one each.
+	MaxAddressLines = 4
+	MaxAddressRunes = 38
+
 	// MaxRate is the highest percentage of the base de remboursement: hearing aids and lenses go to several hundred.
 	MaxRate = 999
 

@@ -4,7 +4,6 @@ package roster
 
 import (
 	"fmt"
-	"hash/maphash"
 
 	"sceau/rights"
 )
@@ -69,12 +68,7 @@ func (r *Reader) start(b *block) {
 	b.contract.Insurer, b.contract.Adherent = w.amc, w.adherent
 	b.rawAMC = append([]byte(nil), w.cells[r.header.at[colAMC]]...)
 	b.rawAdherent = append([]byte(nil), w.cells[r.header.at[colAdherent]]...)
-	var h maphash.Hash
-	h.SetSeed(r.seed)
-	h.WriteString(w.amc.Key()) // a Hash never fails to write
-	h.WriteByte(0)
-	h.WriteString(w.adherent)
-	if line, found := r.seen.add(h.Sum64(), w.number); found {
+	if line, found := r.seen.add(r.hash(w.amc.Key(), w.adherent), w.number); found {
 		w.faults = append(w.faults, Reject{Line: w.number, Code: CodeContractSplit, Related: line,
 			Cause: fmt.Sprintf("ce contrat commence déjà à la ligne %d, avec d'autres contrats entre les deux : mettez ses lignes à la suite", line)})
 	}
@@ -104,6 +98,9 @@ func (r *Reader) add(b *block) error {
 		return r.rejectSibling(b, w.number)
 	}
 	b.lines = append(b.lines, w.number)
+	if b.facts.closure {
+		return nil
+	}
 	b.contract.Beneficiaries = append(b.contract.Beneficiaries, beneficiary)
 	return nil
 }
@@ -137,42 +134,4 @@ func (r *Reader) rejectSibling(b *block, number int) error {
 		text = "la ligne %d est illisible et appartient peut-être à ce contrat : corrigez-la, le contrat entier sera repris"
 	}
 	return r.reject(Reject{Line: number, Code: CodeContractRejected, Cause: fmt.Sprintf(text, b.cause), Related: b.cause})
-}
-
-// seenKeys is a set of 64-bit hashes with a line number each: 12 bytes an entry, at most three quarters full.
-type seenKeys struct {
-	hashes []uint64 // 0: free
-	lines  []uint32
-	count  int
-}
-
-// add returns the line of an equal hash, or adds this one.
-func (s *seenKeys) add(hash uint64, line int) (int, bool) {
-	if hash == 0 {
-		hash = 1
-	}
-	if 4*(s.count+1) > 3*len(s.hashes) {
-		old := *s
-		s.hashes, s.lines, s.count = make([]uint64, max(1024, 2*len(old.hashes))), make([]uint32, max(1024, 2*len(old.lines))), 0
-		for i, h := range old.hashes {
-			if h != 0 {
-				s.put(h, old.lines[i])
-			}
-		}
-	}
-	return s.put(hash, uint32(min(uint64(line), 1<<32-1)))
-}
-
-func (s *seenKeys) put(hash uint64, line uint32) (int, bool) {
-	mask := uint64(len(s.hashes) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		switch s.hashes[i] {
-		case hash:
-			return int(s.lines[i]), true
-		case 0:
-			s.hashes[i], s.lines[i] = hash, line
-			s.count++
-			return 0, false
-		}
-	}
 }

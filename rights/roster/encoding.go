@@ -92,6 +92,39 @@ func decide(window []byte) Encoding {
 	return Windows1252
 }
 
+// isTwice reports whether most lines of a window of UTF-8 that are not ASCII were UTF-8 already before they were encoded: read as
+// Windows-1252 (or Latin-1), they are UTF-8 again, which French text next to never is.
+func isTwice(window []byte) bool {
+	twice, once := 0, 0
+	for len(window) > 0 {
+		line, rest, whole := bytes.Cut(window, []byte("\n"))
+		if !isASCII(line) && (whole || twice+once == 0) {
+			if b, ok := encodeC1(string(line)); ok && utf8.Valid(b) {
+				twice++
+			} else {
+				once++
+			}
+		}
+		window = rest
+	}
+	return twice > once
+}
+
+// encodeC1 is encode1252 with control characters for the bytes that Windows-1252 leaves undefined, as converters write them.
+func encodeC1(text string) ([]byte, bool) {
+	out := make([]byte, 0, len(text))
+	for _, r := range text {
+		if r >= 0x80 && r < 0xA0 {
+			out = append(out, byte(r))
+		} else if b, ok := encode1252(string(r)); ok {
+			out = append(out, b...)
+		} else {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
 func isASCII(b []byte) bool {
 	for _, c := range b {
 		if c >= utf8.RuneSelf {

@@ -33,15 +33,34 @@ const (
 	colDebutBeneficiaire
 	colFinBeneficiaire
 	colNotes
+	colAdresse1
+	colAdresse2
+	colAdresse3
+	colAdresse4
+	colCodePostal
+	colVille
+	colPays
+	colMouvement
 	fixedColumns // how many there are
 )
 
+// addressLines are the columns of what stands between the name and the postal code.
+var addressLines = [rights.MaxAddressLines]column{colAdresse1, colAdresse2, colAdresse3, colAdresse4}
+
 var columnNames = [fixedColumns]string{"amc", "adherent", "convention", "csr", "responsable", "debut", "fin", "nir", "nom",
-	"prenom", "naissance", "rang", "debut_beneficiaire", "fin_beneficiaire", "notes"}
+	"prenom", "naissance", "rang", "debut_beneficiaire", "fin_beneficiaire", "notes", "adresse1", "adresse2", "adresse3", "adresse4", "code_postal", "ville",
+	"pays", "mouvement"}
+
+// otherNames are headers that insurers' systems write for some of the optional columns.
+var otherNames = map[column]string{
+	colAdresse1: "adresse|adresse ligne 1|ligne adresse 1|adr1|adresse ligne1", colAdresse2: "adresse ligne 2|ligne adresse 2|adr2|complément adresse|complément d'adresse",
+	colAdresse3: "adresse ligne 3|ligne adresse 3|adr3", colAdresse4: "adresse ligne 4|ligne adresse 4|adr4", colCodePostal: "cp|code postal adresse",
+	colVille: "commune|localité|ville adresse", colPays: "code pays|pays adresse", colMouvement: "mvt|code mouvement|type mouvement|type de mouvement|nature mouvement",
+}
 
 var requiredColumns = []column{colAMC, colAdherent, colDebut, colFin, colNom, colPrenom, colNaissance}
 
-// FileError refuses a roster as a whole, before its first beneficiary. Its text is French, with what to do.
+// FileError refuses a roster as a whole: before its first beneficiary, or where it turns out to be two files or encoded twice. Its text is French, with what to do.
 type FileError struct {
 	Code  string // stable, snake_case: empty, utf16, header_long, header_encoding, header_quotes, header_missing, …
 	Cause string
@@ -92,7 +111,7 @@ func parseHeader(text []byte, codes *rights.Codes) (*header, error) {
 	var unknown []string
 	for i, cell := range cells {
 		name := string(cell)
-		fixed := slices.Index(foldedNames, fold(name))
+		fixed := fixedColumn(name)
 		code := strings.ToUpper(fold(name))
 		switch {
 		case fixed >= 0 && h.at[fixed] >= 0:
@@ -127,16 +146,50 @@ func parseHeader(text []byte, codes *rights.Codes) (*header, error) {
 	if len(missing) > 0 {
 		return nil, fileError("header_required", "il manque la colonne %s : ajoutez-la", strings.Join(missing, ", la colonne "))
 	}
+	if missing := h.addressMissing(); missing != "" {
+		return nil, fileError("header_required", "les colonnes d'adresse vont ensemble, il manque la colonne %s : ajoutez-la, ou retirez les autres", missing)
+	}
 	if len(h.domains) == 0 {
 		return nil, fileError("header_no_domain", "aucune colonne de garantie : ajoutez une colonne par domaine, nommée par son code (PHAR, LABO…)")
 	}
 	return h, nil
 }
 
-var foldedNames = func() []string {
-	var folded []string
-	for _, name := range columnNames {
-		folded = append(folded, fold(name))
+// hasAddress says whether the file has columns of addresses.
+func (h *header) hasAddress() bool {
+	return slices.ContainsFunc([]column{colAdresse1, colAdresse2, colAdresse3, colAdresse4, colCodePostal, colVille, colPays}, func(c column) bool { return h.at[c] >= 0 })
+}
+
+// addressMissing names a column that the other columns of addresses need.
+func (h *header) addressMissing() string {
+	if !h.hasAddress() {
+		return ""
+	}
+	for _, c := range []column{colAdresse1, colCodePostal, colVille} {
+		if h.at[c] < 0 {
+			return columnNames[c]
+		}
+	}
+	return ""
+}
+
+// fixedColumn is the column of a header, or -1.
+func fixedColumn(name string) int {
+	if c, ok := foldedNames[fold(name)]; ok {
+		return int(c)
+	}
+	return -1
+}
+
+var foldedNames = func() map[string]column {
+	folded := map[string]column{}
+	for c, name := range columnNames {
+		folded[fold(name)] = column(c)
+		for _, other := range strings.Split(otherNames[column(c)], "|") {
+			if other != "" {
+				folded[fold(other)] = column(c)
+			}
+		}
 	}
 	return folded
 }()

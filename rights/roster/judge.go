@@ -17,9 +17,12 @@ type facts struct {
 	responsable bool
 	from, to    rights.Date
 	notes       []string
+	address     *rights.Address
+	closure     bool // only to says something then
 }
 
-var factColumns = []column{colConvention, colCSR, colResponsable, colDebut, colFin, colNotes}
+var factColumns = []column{colConvention, colCSR, colResponsable, colDebut, colFin, colNotes, colAdresse1, colAdresse2, colAdresse3, colAdresse4,
+	colCodePostal, colVille, colPays, colMouvement}
 
 // knownInsurer is a N° AMC already looked up.
 type knownInsurer struct {
@@ -62,6 +65,12 @@ func (r *Reader) judge(b *block) rights.Beneficiary {
 	before := len(w.faults)
 	r.judgeKey()
 	f, agreed := r.judgeFacts(b)
+	if f.closure {
+		if b.count > rights.MaxBeneficiaries {
+			w.bad("", flawOf(rights.ErrBeneficiaries))
+		}
+		return rights.Beneficiary{}
+	}
 	p := r.judgePerson()
 	if agreed {
 		var flaws [2]*flaw
@@ -123,14 +132,45 @@ func (r *Reader) judgeKey() {
 func (r *Reader) judgeFacts(b *block) (facts, bool) {
 	w := &r.row
 	r.facts = r.facts[:0]
-	for _, c := range factColumns {
-		r.facts = append(append(r.facts, w.cell(c)...), 0)
+	for _, c := range r.factsAt {
+		r.facts = append(append(r.facts, w.cells[r.header.at[c]]...), 0)
 	}
 	if b.factsLine != 0 && string(r.facts) == b.factsKey {
 		return b.facts, true
 	}
-	var f facts
-	var flaws [fixedColumns]*flaw
+	f, flaws := r.readFacts()
+	good := true
+	for c, flaw := range flaws {
+		w.badIf(column(c), flaw)
+		good = good && flaw == nil
+	}
+	if !good {
+		return facts{closure: f.closure}, false
+	}
+	if b.factsLine == 0 {
+		b.facts, b.factsLine, b.factsKey = f, w.number, string(r.facts)
+		k := &b.contract
+		k.Conventions, k.CSR, k.Responsable, k.From, k.To, k.Notes, k.Address = f.conventions, f.csr, f.responsable, f.from, f.to, f.notes, f.address
+		return f, true
+	}
+	for _, c := range factColumns {
+		if f.differs(b.facts, c) {
+			w.faults = append(w.faults, Reject{Line: w.number, Column: columnNames[c], Code: CodeContractConflict, Related: b.factsLine,
+				Cause: fmt.Sprintf("la valeur diffère de celle de la ligne %d du même contrat : donnez la même à toutes ses lignes", b.factsLine)})
+		}
+	}
+	return f, true
+}
+
+// readFacts reads the contract-level cells of the row.
+func (r *Reader) readFacts() (f facts, flaws [fixedColumns]*flaw) {
+	w := &r.row
+	if r.header.at[colMouvement] >= 0 {
+		if f.closure, flaws[colMouvement] = movement(w.cell(colMouvement)); f.closure {
+			f.to, flaws[colFin] = contractDay(w.cell(colFin))
+			return f, flaws
+		}
+	}
 	f.conventions, flaws[colConvention] = conventions(w.cell(colConvention))
 	f.csr, flaws[colCSR] = csr(w.cell(colCSR))
 	f.responsable, flaws[colResponsable] = yesNo(w.cell(colResponsable))
@@ -147,31 +187,21 @@ func (r *Reader) judgeFacts(b *block) (facts, bool) {
 			}
 		}
 	}
-	good := true
-	for c, flaw := range flaws {
-		w.badIf(column(c), flaw)
-		good = good && flaw == nil
+	if r.header.hasAddress() {
+		f.address = r.readAddress(&flaws)
 	}
-	if !good {
-		return facts{}, false
-	}
-	if b.factsLine == 0 {
-		b.facts, b.factsLine, b.factsKey = f, w.number, string(r.facts)
-		k := &b.contract
-		k.Conventions, k.CSR, k.Responsable, k.From, k.To, k.Notes = f.conventions, f.csr, f.responsable, f.from, f.to, f.notes
-		return f, true
-	}
-	for _, c := range factColumns {
-		if f.differs(b.facts, c) {
-			w.faults = append(w.faults, Reject{Line: w.number, Column: columnNames[c], Code: CodeContractConflict, Related: b.factsLine,
-				Cause: fmt.Sprintf("la valeur diffère de celle de la ligne %d du même contrat : donnez la même à toutes ses lignes", b.factsLine)})
-		}
-	}
-	return f, true
+	return f, flaws
 }
 
 func (f facts) differs(g facts, c column) bool {
+	if f.closure != g.closure {
+		return c == colMouvement
+	}
 	switch c {
+	case colMouvement, colAdresse2, colAdresse3, colAdresse4:
+		return false
+	case colAdresse1, colCodePostal, colVille, colPays:
+		return differ(f.address, g.address, c)
 	case colConvention:
 		return !slices.Equal(f.conventions, g.conventions)
 	case colCSR:

@@ -14,6 +14,7 @@ type line struct {
 	number int // 1 is the header
 	text   []byte
 	long   bool // longer than MaxLine; text is its beginning
+	open   bool // the last one of the file, without an end
 }
 
 // lines reads physical lines. Text is valid until the next call of next.
@@ -31,7 +32,8 @@ func (l *lines) next() (line, error) {
 		return first, nil
 	}
 	text, err := l.r.ReadSlice('\n')
-	if err == io.EOF && len(text) > 0 {
+	open := err == io.EOF && len(text) > 0
+	if open {
 		err = nil
 	}
 	if err != nil && err != bufio.ErrBufferFull {
@@ -41,9 +43,9 @@ func (l *lines) next() (line, error) {
 	if err == nil {
 		text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 		if len(text) <= MaxLine {
-			return line{l.number, text, false}, nil
+			return line{l.number, text, false, open}, nil
 		}
-		return line{l.number, text[:MaxLine], true}, nil
+		return line{l.number, text[:MaxLine], true, open}, nil
 	}
 	text = bytes.Clone(text[:MaxLine])
 	for err == bufio.ErrBufferFull {
@@ -52,7 +54,7 @@ func (l *lines) next() (line, error) {
 	if err != nil && err != io.EOF {
 		return line{}, err
 	}
-	return line{l.number, text, true}, nil
+	return line{l.number, text, true, err == io.EOF}, nil
 }
 
 // lookAhead returns copies of up to n lines and leaves them in the queue.
@@ -94,6 +96,8 @@ func (l *lines) window() []byte {
 type decoder struct {
 	encoding Encoding
 	decided  bool
+	looked   bool // for text that was encoded twice
+	fault    error
 	scratch  []byte
 }
 
@@ -103,9 +107,17 @@ func (d *decoder) decode(text []byte, behind *lines) ([]byte, bool) {
 	if isASCII(text) {
 		return text, true
 	}
-	if !d.decided {
-		d.decided = true
-		d.encoding = decide(append(append(bytes.Clone(text), '\n'), behind.window()...))
+	if !d.looked {
+		d.looked = true
+		window := append(append(bytes.Clone(text), '\n'), behind.window()...)
+		if !d.decided {
+			d.decided = true
+			d.encoding = decide(window)
+		}
+		if d.encoding != Windows1252 && isTwice(window) {
+			d.fault = fileError("mojibake", "les accents ont été encodés deux fois (« Ã© » au lieu de « é »), dès la ligne %d : le fichier UTF-8 a été ouvert en Windows-1252 puis enregistré ; "+
+				"reprenez l'original, ou réenregistrez-le sans changer d'encodage", behind.number-len(behind.queue))
+		}
 	}
 	valid := utf8.Valid(text)
 	if d.encoding != Windows1252 {

@@ -33,12 +33,15 @@ const (
 	CodeControl          = "control_character"
 	CodeQuote            = "quote"
 	CodeMultiLine        = "multi_line"
+	CodeTruncated        = "truncated" // the file ends within this line
+	CodeLineEnds         = "line_ends" // a lone carriage return joins two lines
 	CodeInsurerUnknown   = "insurer_unknown"
 	CodeEmpty            = "empty"
 	CodeDateFormat       = "date_format"
 	CodeDateCalendar     = "date_calendar"
 	CodeBirthAmbiguous   = "birth_ambiguous"
 	CodeYesNo            = "yes_no"
+	CodeMovement         = "movement"
 )
 
 // RejectWriter writes rejects one by one, so that a sink of millions needs no memory.

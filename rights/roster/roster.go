@@ -19,6 +19,10 @@ type Options struct {
 	// Insurers reports whether a N° AMC (its rights.AMC.Key) is one of the operator's. Nil accepts all.
 	Insurers func(key string) bool
 
+	// Delta admits the column mouvement: contracts created or changed, and closures, which are contracts without beneficiaries
+	// whose To is their last day. Without it that column refuses the file.
+	Delta bool
+
 	// OnReject receives each reject in the order of the lines; its error stops the reading. Nil keeps all in memory,
 	// for Rejects.
 	OnReject func(Reject) error
@@ -34,6 +38,7 @@ type Stats struct {
 	Accepted  int // lines of the contracts that Next returned
 	Rejected  int // lines with at least one reject
 	Contracts int // returned by Next
+	Closures  int // of which closures
 	Refused   int // runs of lines that made a contract and were left out
 }
 
@@ -43,6 +48,8 @@ type Reader struct {
 	lines   lines
 	decoder decoder
 	header  *header
+	text    []byte // of the header
+	open    bool   // the last line has no end
 	rejects []Reject
 	stats   Stats
 	err     error // sticky
@@ -59,6 +66,7 @@ type Reader struct {
 	domainAt rights.Date //
 	raw      []byte      // copy of a line with quotes, which cut changes
 	facts    []byte      // contract-level cells of the line in hand
+	factsAt  []column    // those that the file has
 
 	values, lastValues []byte // guarantee cells of the line in hand and of the last one judged
 }
@@ -83,6 +91,9 @@ func Read(rd io.Reader, o Options) (*Reader, error) {
 	if bytes.HasPrefix(first.text, []byte("\xff\xfe")) || bytes.HasPrefix(first.text, []byte("\xfe\xff")) {
 		return nil, fileError("utf16", "le fichier est en UTF-16 : réenregistrez-le en CSV UTF-8")
 	}
+	if err := notText(first.text); err != nil {
+		return nil, err
+	}
 	text := first.text
 	if rest, ok := bytes.CutPrefix(text, []byte("\ufeff")); ok {
 		text = rest
@@ -95,14 +106,41 @@ func Read(rd io.Reader, o Options) (*Reader, error) {
 	if !ok {
 		return nil, fileError("header_encoding", "la ligne d'en-tête n'est lisible ni en UTF-8 ni en Windows-1252 : réenregistrez le fichier en CSV UTF-8")
 	}
+	if r.decoder.fault != nil {
+		return nil, r.decoder.fault
+	}
 	if bytes.IndexByte(text, '\r') >= 0 {
 		return nil, fileError("line_ends", "les fins de ligne sont des CR seuls : réenregistrez le fichier avec des fins de ligne CRLF ou LF")
 	}
 	if r.header, err = parseHeader(text, o.Codes); err != nil {
 		return nil, err
 	}
+	if r.header.at[colMouvement] >= 0 && !o.Delta {
+		return nil, fileError("delta", "le fichier a une colonne mouvement : c'est un fichier de différences, à importer comme tel, ou retirez la colonne")
+	}
+	r.text, r.open = bytes.Clone(text), first.open
+	for _, c := range factColumns {
+		if r.header.at[c] >= 0 {
+			r.factsAt = append(r.factsAt, c)
+		}
+	}
 	r.domainOK = make([]bool, len(r.header.domains))
 	return r, nil
+}
+
+// notText refuses what only looks like a roster by its name.
+func notText(first []byte) error {
+	switch nuls := bytes.Count(first, []byte{0}); {
+	case bytes.HasPrefix(first, []byte("\x1f\x8b")):
+		return fileError("compressed", "le fichier est compressé (gzip) : décompressez-le d'abord")
+	case bytes.HasPrefix(first, []byte("PK\x03\x04")):
+		return fileError("compressed", "le fichier est un classeur ou une archive ZIP : enregistrez la feuille en CSV UTF-8")
+	case nuls > len(first)/3:
+		return fileError("utf16", "le fichier est en UTF-16 : réenregistrez-le en CSV UTF-8")
+	case nuls > 0:
+		return fileError("binary", "la première ligne contient des octets nuls : le fichier est abîmé ou n'est pas un CSV, demandez-le de nouveau")
+	}
+	return nil
 }
 
 // Encoding returns the encoding found; while only ASCII has been met, UTF8.
@@ -110,6 +148,20 @@ func (r *Reader) Encoding() Encoding { return r.decoder.encoding }
 
 // Separator returns ';' or ','.
 func (r *Reader) Separator() byte { return r.header.separator }
+
+// HasAddresses says whether the file has columns of addresses: one without says nothing about them.
+func (r *Reader) HasAddresses() bool { return r.header.hasAddress() }
+
+// Open says, once the file was read to its end, whether its last line lacks its end: that is lawful, and also how a file looks that
+// was cut short.
+func (r *Reader) Open() bool { return r.open }
+
+// Has says whether the file read so far names a contract (its rights.AMC.Key and N° adhérent), refused ones included. It may say
+// yes of another one, once in 10¹⁶ questions for a file of the largest size.
+func (r *Reader) Has(insurer, adherent string) bool {
+	_, found := r.seen.find(r.hash(insurer, adherent))
+	return found
+}
 
 // Domains returns the codes of the guarantee columns in the order of the file.
 func (r *Reader) Domains() []string {
@@ -147,6 +199,9 @@ func (r *Reader) Next() (rights.Contract, Lines, error) {
 			continue
 		}
 		r.stats.Contracts++
+		if len(done.contract.Beneficiaries) == 0 {
+			r.stats.Closures++
+		}
 		r.stats.Accepted += len(done.lines)
 		return done.contract, done.lines, nil
 	}

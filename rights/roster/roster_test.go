@@ -455,11 +455,13 @@ func Test1252Table(t *testing.T) {
 // allCodes are the codes that a reject may carry.
 func allCodes(t *testing.T) []string {
 	codes := []string{CodeContractRejected, CodeContractConflict, CodeContractSplit, CodeColumns, CodeLineLong, CodeFieldLong, CodeEncoding, CodeControl,
-		CodeQuote, CodeMultiLine, CodeInsurerUnknown, CodeEmpty, CodeDateFormat, CodeDateCalendar, CodeBirthAmbiguous, CodeYesNo, "name_character", "note_character"}
+		CodeQuote, CodeMultiLine, CodeInsurerUnknown, CodeEmpty, CodeDateFormat, CodeDateCalendar, CodeBirthAmbiguous, CodeYesNo, "name_character", "note_character",
+		CodeTruncated, CodeLineEnds, CodeMovement, "address_character", "closure_unknown", "closure_early"}
 	for _, err := range []*rights.Invalid{rights.ErrAMC, rights.ErrAdherent, rights.ErrConvention, rights.ErrConventions, rights.ErrUnknownConvention, rights.ErrCSR, rights.ErrDateRange, rights.ErrPeriod,
 		rights.ErrNIRLength, rights.ErrNIRNoKey, rights.ErrNIRCharacter, rights.ErrNIRSex, rights.ErrNIRMonth, rights.ErrNIRPlace, rights.ErrNIRKey,
 		rights.ErrNameLong, rights.ErrNameMarks, rights.ErrNameLetter, rights.ErrBirthDate, rights.ErrRang, rights.ErrOwn, rights.ErrBeneficiaries, rights.ErrDuplicate,
 		rights.ErrNotes, rights.ErrNoteEmpty, rights.ErrNoteLong, rights.ErrNoteURL, rights.ErrNoteMissing,
+		rights.ErrAddressLines, rights.ErrAddressLong, rights.ErrAddressText, rights.ErrPostalCode, rights.ErrForeignCode, rights.ErrCityEmpty, rights.ErrCountry,
 		rights.ErrGuarantee, rights.ErrGuaranteeRange, rights.ErrCircuits, rights.ErrUnknownCircuit, rights.ErrUnknownDomain} {
 		codes = append(codes, err.Code)
 	}

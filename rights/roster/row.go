@@ -40,6 +40,7 @@ func (w *row) read() error {
 			return err
 		}
 		r.stats.Lines++
+		r.open = l.open
 		w.number, w.last, w.faults, w.key = l.number, l.number, w.faults[:0], keyNone
 		if !l.long && isBlankLine(l.text, r.header.separator) {
 			r.stats.Blank++
@@ -51,7 +52,10 @@ func (w *row) read() error {
 
 func (w *row) cut(l line) error {
 	r := w.reader
-	text, fine := r.decoder.decode(l.text, &r.lines)
+	text, fine, err := r.decode(l)
+	if err != nil {
+		return err
+	}
 	if bytes.IndexByte(text, '"') >= 0 {
 		r.raw = append(r.raw[:0], text...)
 	}
@@ -59,6 +63,8 @@ func (w *row) cut(l line) error {
 	var quotes quoting
 	w.cells, quotes = cut(w.cells[:0], text, r.header.separator)
 	switch {
+	case l.open && !l.long && (!fine || quotes == quoteOpen || quotes == quotesFine && len(w.cells) < r.header.width):
+		w.fault(CodeTruncated, "le fichier s'arrête au milieu de cette ligne : il est sans doute tronqué, demandez-le de nouveau")
 	case l.long:
 		if len(w.cells) > 0 && quotes == quotesFine {
 			w.cells = w.cells[:len(w.cells)-1] // cut short
@@ -79,6 +85,8 @@ func (w *row) cut(l line) error {
 		}
 	case quotes == quoteStray:
 		w.fault(CodeQuote, "un guillemet est mal placé : doublez-le, et mettez toute la case entre guillemets")
+	case len(w.cells) != r.header.width && bytes.IndexByte(text, '\r') >= 0:
+		w.fault(CodeLineEnds, "un retour chariot seul (CR) réunit plusieurs lignes en une : réenregistrez le fichier avec les mêmes fins de ligne partout (CRLF ou LF)")
 	case len(w.cells) != r.header.width:
 		w.fault(CodeColumns, "la ligne a %d colonnes au lieu de %d : vérifiez les séparateurs", len(w.cells), r.header.width)
 	case control >= 0:
@@ -91,7 +99,9 @@ func (w *row) cut(l line) error {
 			w.faults[0].Column = r.header.names[i]
 		}
 	}
-	w.identify()
+	if len(w.faults) == 0 || w.faults[0].Code != CodeLineEnds { // it may hold lines of any contract
+		w.identify()
+	}
 	return nil
 }
 

@@ -4,8 +4,10 @@ package roster
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +21,7 @@ type WriterOptions struct {
 	Separator byte     // ';' or ','; 0 means ';'
 	Encoding  Encoding
 	CRLF      bool
+	Addresses bool // columns of addresses; without them a contract that has one is refused
 }
 
 // Writer writes a roster line by line.
@@ -50,7 +53,11 @@ func NewWriter(w io.Writer, o WriterOptions) (*Writer, error) {
 	if o.Encoding == UTF8BOM {
 		rw.w.WriteString("\ufeff") // bufio keeps the first error for the next write
 	}
-	return rw, rw.put(append(append([]string{}, columnNames[:]...), o.Domains...))
+	header := slices.Clone(columnNames[:colAdresse1])
+	if o.Addresses {
+		header = append(header, columnNames[colAdresse1:colPays+1]...)
+	}
+	return rw, rw.put(append(header, o.Domains...))
 }
 
 // Write adds the lines of one contract and returns their numbers. It refuses a contract that rights.Contract.Check
@@ -58,6 +65,9 @@ func NewWriter(w io.Writer, o WriterOptions) (*Writer, error) {
 func (w *Writer) Write(c rights.Contract) (Lines, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
+	}
+	if c.Address != nil && !w.o.Addresses {
+		return nil, errors.New("roster: no columns for the address")
 	}
 	rows := make([][]string, 0, len(c.Beneficiaries))
 	for _, b := range c.Beneficiaries {
@@ -114,7 +124,7 @@ func (w *Writer) cells(c rights.Contract, b rights.Beneficiary) []string {
 	if c.Responsable {
 		responsable = "O"
 	}
-	cells := make([]string, fixedColumns, int(fixedColumns)+len(w.o.Domains))
+	cells := make([]string, colAdresse1, int(fixedColumns)+len(w.o.Domains))
 	cells[colAMC] = string(c.Insurer)
 	cells[colAdherent] = c.Adherent
 	cells[colConvention] = strings.Join(c.Conventions, "/")
@@ -130,6 +140,9 @@ func (w *Writer) cells(c rights.Contract, b rights.Beneficiary) []string {
 	cells[colDebutBeneficiaire] = b.From.French()
 	cells[colFinBeneficiaire] = b.To.French()
 	cells[colNotes] = strings.Join(c.Notes, "|")
+	if w.o.Addresses {
+		cells = append(cells, addressCells(c.Address)...)
+	}
 	for _, d := range w.o.Domains {
 		text := ""
 		if g, ok := b.Guarantees[d]; ok {
