@@ -50,9 +50,26 @@ type Contract struct {
 	From, To  rights.Date       // first and last day, inclusive
 	Hash      [sha256.Size]byte // SHA-256 of Canonical
 	Canonical []byte            // JSON of rights.Contract: the only encoding
+	Changed   time.Time         // when this revision was stored, to the second, as its writer says; zero for one of before there was this
 }
 
-// NewContract encodes c as revision of its contract.
+// ChangedUnix is Changed as a column and a ciphertext hold it: Unix seconds, 0 for the zero time.
+func (c Contract) ChangedUnix() int64 {
+	if c.Changed.IsZero() {
+		return 0
+	}
+	return c.Changed.Unix()
+}
+
+// SetChangedUnix is the way back.
+func (c *Contract) SetChangedUnix(seconds int64) {
+	c.Changed = time.Time{}
+	if seconds != 0 {
+		c.Changed = time.Unix(seconds, 0).UTC()
+	}
+}
+
+// NewContract encodes c as revision of its contract, without Changed.
 func NewContract(c rights.Contract, revision int64) (Contract, error) {
 	b, err := json.Marshal(c)
 	if err != nil {

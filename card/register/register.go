@@ -76,12 +76,15 @@ type Inspector interface {
 type Tx interface {
 	Insurers
 	Contracts
+	ContractBatches
 	Imports
 	Lists
 	Pages
 	Cards
 	CardStates
 	CardWalk
+	CardBatches
+	CardSets
 	SignLog
 	Events
 	EventQueue

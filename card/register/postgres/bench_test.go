@@ -4,6 +4,8 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"strings"
@@ -117,4 +119,75 @@ func BenchmarkRegister(b *testing.B) {
 		}
 		b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "cards/s")
 	})
+	b.Run("batches", func(b *testing.B) { benchBatches(b, s) })
+}
+
+// benchBatches puts contracts and takes cards through their life, a thousand at once beside one after the other.
+func benchBatches(b *testing.B, s *postgres.Store) {
+	const batch = register.MaxBatch
+	spent := map[string]time.Duration{}
+	step := func(name string, fn func(tx register.Tx) error) {
+		t0 := time.Now()
+		if err := s.Update(b.Context(), fn); err != nil {
+			b.Fatal(name, ": ", err)
+		}
+		spent[name] += time.Since(t0)
+	}
+	each := func(fn func(tx register.Tx, i int) error) func(register.Tx) error {
+		return func(tx register.Tx) error {
+			for i := range batch {
+				if err := fn(tx, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	next := 0
+	rows := func() (contracts []register.Contract, names []string, cards []register.Card, log []register.SignEntry, seals []register.Seal) {
+		for range batch {
+			next++
+			h := sha256.Sum256(fmt.Append(nil, next))
+			k := register.ContractKey{Insurer: "1", Adherent: base32.StdEncoding.EncodeToString(h[:10])}
+			p := card.Place{List: 1, Index: 500_000 + uint32(next*700_001)%500_000}
+			contracts = append(contracts, register.Contract{Key: k, Revision: 1, From: 1, To: 2, Hash: h, Canonical: make([]byte, 700)})
+			cards = append(cards, register.Card{Place: p, Contract: k, Person: register.Household, From: 20000, To: 20001, Revision: 1, KID: "Xq3f9aLmQ2s",
+				IssuedAt: time.Unix(1, 0), Payload: make([]byte, 450)})
+			log = append(log, register.SignEntry{Place: p, KID: "Xq3f9aLmQ2s", Digest: h, At: time.Unix(1, 0)})
+			seals, names = append(seals, register.Seal{Place: p, Signature: make([]byte, 64)}), append(names, k.Adherent)
+		}
+		return contracts, names, cards, log, seals
+	}
+	for b.Loop() {
+		contracts, names, cards, log, seals := rows()
+		step("put-single", each(func(tx register.Tx, i int) error { return tx.PutContract(contracts[i]) }))
+		step("read-single", each(func(tx register.Tx, i int) error { _, err := tx.Contract(contracts[i].Key); return err }))
+		step("begin-single", each(func(tx register.Tx, i int) error {
+			if err := tx.AddCard(cards[i]); err != nil {
+				return err
+			}
+			_, err := tx.LogSign(log[i])
+			return err
+		}))
+		step("seal-single", each(func(tx register.Tx, i int) error { return tx.SealCard(seals[i].Place, seals[i].Signature) }))
+		contracts, names, cards, log, seals = rows()
+		step("put", func(tx register.Tx) error { return tx.PutContracts(contracts) })
+		step("read", func(tx register.Tx) error { _, err := tx.ContractsNamed("1", names); return err })
+		step("begin", func(tx register.Tx) error {
+			if err := tx.AddCards(cards); err != nil {
+				return err
+			}
+			_, err := tx.LogSigns(log)
+			return err
+		})
+		step("seal", func(tx register.Tx) error { return tx.SealCards(seals) })
+		step("cards-of", func(tx register.Tx) error { _, err := tx.CardsOfContracts("1", names); return err })
+	}
+	for name, d := range spent {
+		b.ReportMetric(batch*float64(b.N)/d.Seconds(), name+"/s")
+		if one, ok := spent[name+"-single"]; ok {
+			b.ReportMetric(float64(one)/float64(d), name+"-single:"+name)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
 }

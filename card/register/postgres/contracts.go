@@ -65,21 +65,23 @@ func (t *txn) Insurers() ([]register.Insurer, error) {
 	return all(t, readInsurer, insurerColumns+`ORDER BY key`)
 }
 
-const contractColumns = `insurer, adherent, revision, valid_from, valid_to, hash, canonical`
+const contractColumns = `insurer, adherent, revision, valid_from, valid_to, hash, canonical, changed_at`
 
 // contractRow is where the columns of a contract are scanned to.
 type contractRow struct {
 	c        register.Contract
 	from, to int32
 	hash     []byte
+	changed  int64
 }
 
 func (r *contractRow) columns() []any {
-	return []any{&r.c.Key.Insurer, &r.c.Key.Adherent, &r.c.Revision, &r.from, &r.to, &r.hash, &r.c.Canonical}
+	return []any{&r.c.Key.Insurer, &r.c.Key.Adherent, &r.c.Revision, &r.from, &r.to, &r.hash, &r.c.Canonical, &r.changed}
 }
 
 func (r *contractRow) contract() (register.Contract, error) {
 	r.c.From, r.c.To = rights.Date(r.from), rights.Date(r.to)
+	r.c.SetChangedUnix(r.changed)
 	if err := fixed(r.c.Hash[:], r.hash, "hash of a contract"); err != nil {
 		return register.Contract{}, err
 	}
@@ -104,9 +106,9 @@ func (t *txn) PutContract(c register.Contract) error {
 	if c.Revision != 1 {
 		known := `SELECT 1 FROM insurer WHERE key = $1`
 		err := t.changeOne(register.ErrConflict, "the contract is at another revision",
-			`UPDATE contract SET revision = $1, valid_from = $2, valid_to = $3, hash = $4, canonical = $5
-			WHERE insurer = $6 AND adherent = $7 AND revision = $1 - 1`,
-			c.Revision, int32(c.From), int32(c.To), c.Hash[:], blob(c.Canonical), c.Key.Insurer, c.Key.Adherent)
+			`UPDATE contract SET revision = $1, valid_from = $2, valid_to = $3, hash = $4, canonical = $5, changed_at = $6
+			WHERE insurer = $7 AND adherent = $8 AND revision = $1 - 1`,
+			c.Revision, int32(c.From), int32(c.To), c.Hash[:], blob(c.Canonical), c.ChangedUnix(), c.Key.Insurer, c.Key.Adherent)
 		if err != nil && t.failed == nil && t.missing(known, c.Key.Insurer) {
 			return fmt.Errorf("%w: insurer of a contract", register.ErrNotFound)
 		}
@@ -115,10 +117,10 @@ func (t *txn) PutContract(c register.Contract) error {
 	// What is not there, or there already, is found without an error of the server, which would end the transaction.
 	var known, stored bool
 	err := t.changeRow(`WITH known AS (SELECT key FROM insurer WHERE key = $1), stored AS (
-			INSERT INTO contract (insurer, adherent, revision, valid_from, valid_to, hash, canonical)
-			SELECT key, $2, 1, $3, $4, $5, $6 FROM known ON CONFLICT DO NOTHING RETURNING 1)
+			INSERT INTO contract (insurer, adherent, revision, valid_from, valid_to, hash, canonical, changed_at)
+			SELECT key, $2, 1, $3, $4, $5, $6, $7 FROM known ON CONFLICT DO NOTHING RETURNING 1)
 		SELECT EXISTS (SELECT FROM known), EXISTS (SELECT FROM stored)`,
-		c.Key.Insurer, c.Key.Adherent, int32(c.From), int32(c.To), c.Hash[:], blob(c.Canonical))(&known, &stored)
+		c.Key.Insurer, c.Key.Adherent, int32(c.From), int32(c.To), c.Hash[:], blob(c.Canonical), c.ChangedUnix())(&known, &stored)
 	switch {
 	case err != nil:
 		return err

@@ -144,9 +144,11 @@ func (s *Store) Close() error {
 // Update implements register.Store.
 func (s *Store) Update(ctx context.Context, fn func(register.Tx) error) error {
 	// READ COMMITTED: each statement sees what was committed before it, and the lock sees to it that nothing is meanwhile. A
-	// snapshot would be taken before the wait.
+	// snapshot would be taken before the wait. A writer's statements join a batch with what it is about, row by row: one plan for batches of
+	// every length does that, where one that is made for a thousand rows of a table that was small last time reads the table.
 	c, err := s.begin(ctx, s.writer, func(left time.Duration) string {
 		return fmt.Sprintf(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d;
+			SET LOCAL plan_cache_mode = force_generic_plan;
 			SELECT pg_advisory_xact_lock((%d::bigint << 32) | current_schema()::regnamespace::oid::bigint)`, left.Milliseconds()+1, lockClass)
 	})
 	if err != nil {

@@ -206,6 +206,14 @@ func storable(args []any) bool {
 // most is a limit as SQL takes it.
 func most(limit int) int { return max(limit, 0) }
 
+// collectChange is a change that answers with rows.
+func (t *txn) collectChange(query string, args []any, each func(scanner) error) error {
+	if err := t.ready(true); err != nil {
+		return err
+	}
+	return t.collect(query, args, each)
+}
+
 func (t *txn) collect(query string, args []any, each func(scanner) error) error {
 	rows, err := t.c.Query(t.run, query, args...)
 	if err != nil {

@@ -16,13 +16,16 @@ import (
 )
 
 // family says whether an error tells the caller more than that the program is at fault.
-func family(err error) bool {
+func family(err error) bool { return familyOf(err) != nil }
+
+// familyOf is the family of an error, nil for none.
+func familyOf(err error) error {
 	for _, f := range []error{register.ErrNotFound, register.ErrConflict, register.ErrCorrupt, register.ErrBusy, register.ErrOutcomeUnknown, register.ErrReadOnly, register.ErrProtected} {
 		if errors.Is(err, f) {
-			return true
+			return f
 		}
 	}
-	return false
+	return nil
 }
 
 // fault runs fn and wants it to be refused as a fault of the program.

@@ -44,6 +44,10 @@ func Run(t *testing.T, open Opener, options ...Option) {
 		{"places", testPlaces},
 		{"card walk", testCardWalk},
 		{"sign log", testSignLog},
+		{"batches", testBatches},
+		{"batches refused", testBatchRefused},
+		{"batch limits", testBatchLimits},
+		{"batch or one by one", testTwins},
 		{"events", testEvents},
 		{"pages", testPages},
 		{"publications", testPublications},
@@ -157,6 +161,7 @@ func contract(t *testing.T, adherent string, revision int64) register.Contract {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Changed = at.Add(time.Duration(revision) * time.Second)
 	return c
 }
 

@@ -56,7 +56,11 @@ func contractBound(token register.ContractKey, c register.Contract) []byte {
 	b := bind("contract", token.Insurer, token.Adherent)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Revision))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.From))
-	return binary.BigEndian.AppendUint64(b, uint64(c.To))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.To))
+	if seconds := c.ChangedUnix(); seconds != 0 { // 0: a row of before there was this
+		b = binary.BigEndian.AppendUint64(b, uint64(seconds))
+	}
+	return b
 }
 
 func (k *Keys) contractHash(token register.ContractKey, hash [sha256.Size]byte) [sha256.Size]byte {
@@ -75,7 +79,8 @@ func (k *Keys) SealContract(c register.Contract) (register.Contract, error) {
 	if err != nil {
 		return register.Contract{}, err
 	}
-	return register.Contract{Key: token, Revision: c.Revision, From: c.From, To: c.To, Hash: k.contractHash(token, c.Hash), Canonical: sealed}, nil
+	return register.Contract{Key: token, Revision: c.Revision, From: c.From, To: c.To, Hash: k.contractHash(token, c.Hash), Canonical: sealed,
+		Changed: c.Changed}, nil
 }
 
 // OpenContract is the way back; register.ErrCorrupt when the row is not what SealContract made for it.
@@ -96,7 +101,7 @@ func (k *Keys) OpenContract(c register.Contract) (register.Contract, error) {
 		return corrupt()
 	}
 	return register.Contract{Key: register.ContractKey{Insurer: c.Key.Insurer, Adherent: adherent}, Revision: c.Revision, From: c.From, To: c.To,
-		Hash: hash, Canonical: rest[sha256.Size:]}, nil
+		Hash: hash, Canonical: rest[sha256.Size:], Changed: c.Changed}, nil
 }
 
 // cardBound names the place and the contract: a payload that is moved to either is noticed. What else the row says, a card's

@@ -3,7 +3,7 @@
 // A Store wraps any register.Store. What is written goes through the keys, what is read comes back as it was:
 //
 //	contract.adherent    a keyed token (HMAC) of insurer and N° adhérent: the look-up, and the id for URLs
-//	contract.canonical   ciphertext: N° adhérent, hash and JSON; bound to insurer, token, revision and period
+//	contract.canonical   ciphertext: N° adhérent, hash and JSON; bound to insurer, token, revision, period and time of change
 //	contract.hash        a keyed hash of the hash
 //	card.payload         ciphertext: N° adhérent and payload; bound to place, insurer and token
 //	document.data        ciphertext; bound to kind and id

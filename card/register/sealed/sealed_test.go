@@ -61,10 +61,10 @@ func TestContract(t *testing.T) {
 var clear = strings.Fields(`PutInsurer Insurer Insurers AddList OpenList Lists Page SetPage SealCard SetCardState Taken LogSign SignLog
 	SignLogAfter AddEvent EventsOf EventsAfter PendingEvents MarkPublished LastPublication AddPublication File EachFile ListFiles DropFiles
 	AppendAudit AuditHead AuditAfter DropDocument DropDocuments TakeRequests DropRequests AddChecks CheckByNumber ChecksAfter AddReceipts
-	ReceiptsOf ReceiptsAfter Served Sightings ListAges`)
+	ReceiptsOf ReceiptsAfter Served Sightings ListAges SealCards LogSigns TakenOf`)
 
 var overridden = strings.Fields(`Contract PutContract ContractsAfter AddImport Imports AddCard Card CardsOf CardsAfter Intents Document
-	PutDocument DocumentsAfter`)
+	PutDocument DocumentsAfter ContractsNamed PutContracts AddCards CardsOfContracts CardsAt`)
 
 func TestEveryMethodWasThoughtOf(t *testing.T) {
 	tx := reflect.TypeFor[register.Tx]()
@@ -102,6 +102,7 @@ func contract(t testing.TB, adherent string, revision int64) register.Contract {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Changed = time.Unix(1796000000+revision, 0).UTC()
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"sceau/card"
 	"sceau/card/register"
 	"sceau/card/register/sealed"
 )
@@ -29,6 +30,21 @@ func TestTampered(t *testing.T) {
 			CREATE TEMP TABLE x AS SELECT adherent a FROM contract WHERE id = 2; UPDATE contract SET adherent = 'BBBBBBBBBBBBBBBB' WHERE id = 2; UPDATE contract SET adherent = (SELECT a FROM x) WHERE id = 1`, walk},
 		{"a hash of another content", `UPDATE contract SET hash = randomblob(32)`, first},
 		{"a longer period", `UPDATE contract SET valid_to = valid_to + 365`, first},
+		{"a later change", `UPDATE contract SET changed_at = changed_at + 1`, first},
+		{"a change that nobody knows", `UPDATE contract SET changed_at = 0`, first},
+		{"a change in a set", `UPDATE contract SET changed_at = 1`, func(tx register.Tx) error { _, err := tx.ContractsNamed(amc, []string{"0000012"}); return err }},
+		{"two contracts' rights swapped, in a set", `UPDATE contract SET canonical = (SELECT canonical FROM contract o WHERE o.id <> contract.id)`,
+			func(tx register.Tx) error {
+				_, err := tx.ContractsNamed(amc, []string{"0000012", "0000013"})
+				return err
+			}},
+		{"cards of a set", noTriggers + `UPDATE card SET payload = (SELECT payload FROM card o WHERE o.id <> card.id)`,
+			func(tx register.Tx) error { _, err := tx.CardsOfContracts(amc, []string{"0000012"}); return err }},
+		{"a card among places", noTriggers + `UPDATE card SET payload = CAST('{"a":1}' AS BLOB)`,
+			func(tx register.Tx) error {
+				_, err := tx.CardsAt([]card.Place{{List: 1}, {List: 1, Index: 1}})
+				return err
+			}},
 		{"an older revision's number", `UPDATE contract SET revision = revision + 1`, first},
 		{"one bit of the rights", `UPDATE contract SET canonical = CAST(substr(canonical, 1, 40) || x'00' || substr(canonical, 42) AS BLOB)`, first},
 		{"rights cut", `UPDATE contract SET canonical = substr(canonical, 1, 20)`, first},

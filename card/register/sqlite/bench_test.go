@@ -84,6 +84,11 @@ func benchReceipts(n int) []register.Receipt {
 
 func benchStore(b *testing.B, populate func(register.Tx) error) (*Store, string) {
 	b.Helper()
+	return benchStoreOf(b, rows(), populate)
+}
+
+func benchStoreOf(b *testing.B, size int, populate func(register.Tx) error) (*Store, string) {
+	b.Helper()
 	path := filepath.Join(b.TempDir(), "register.db")
 	s, err := Create(path, Options{})
 	if err != nil {
@@ -94,7 +99,7 @@ func benchStore(b *testing.B, populate func(register.Tx) error) (*Store, string)
 			b.Error(err)
 		}
 	})
-	for done := 0; done < rows(); done += 5000 {
+	for done := 0; done < size; done += 5000 {
 		if err := s.Update(context.Background(), populate); err != nil {
 			b.Fatal(err)
 		}
@@ -193,10 +198,10 @@ func beside(b *testing.B, s *Store, path string, make func() func(register.Tx) e
 	b.ReportMetric(float64(size)/1024, "KiB/batch")
 }
 
-// benchFile returns what writes size bytes into a file of 4 MiB, the size at which the log is folded in, and flushes it.
+// benchFile returns what writes size bytes into a file of 32 MiB, the size at which the log is folded in, and flushes it.
 func benchFile(b *testing.B, size int) (func(n int), int) {
 	b.Helper()
-	const whole = 4 << 20
+	const whole = 32 << 20
 	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
 	if err != nil {
 		b.Fatal(err)

@@ -93,7 +93,7 @@ func (w *where) and(column string, asked bool, value any) {
 
 const holdingColumns = `SELECT contract.insurer, contract.adherent, card.person, card.valid_from, card.valid_to, card.revision, card.kid,
 	card.issued_at, card.payload, card.signature, card.state, card.replaces_list, card.replaces_idx, card.replaced_from,
-	contract.revision, contract.valid_from, contract.valid_to, contract.hash, contract.canonical,
+	contract.revision, contract.valid_from, contract.valid_to, contract.hash, contract.canonical, contract.changed_at,
 	event.seq, event.kind, event.from_day, event.class, event.actor, event.at, event.revision, event.published
 	FROM card JOIN contract ON contract.id = card.contract LEFT JOIN event ON event.list = card.list AND event.idx = card.idx
 	WHERE card.list = ? AND card.idx = ? ORDER BY event.seq`
@@ -128,12 +128,13 @@ func readHolding(h *register.Holding, scan func(...any) error) error {
 	var issued int64
 	var list, index, replaced sql.NullInt64
 	var hash []byte
+	var changed int64
 	var seq, kind, from, at, revision, published sql.NullInt64
 	var class, actor sql.NullString
 	c, k := &h.Card, &h.Contract
 	err := scan(&c.Contract.Insurer, &c.Contract.Adherent, &c.Person, &c.From, &c.To, &c.Revision, &c.KID,
 		&issued, &c.Payload, &c.Signature, &c.State, &list, &index, &replaced,
-		&k.Revision, &k.From, &k.To, &hash, &k.Canonical,
+		&k.Revision, &k.From, &k.To, &hash, &k.Canonical, &changed,
 		&seq, &kind, &from, &class, &actor, &at, &revision, &published)
 	if err != nil {
 		return err
@@ -142,6 +143,7 @@ func readHolding(h *register.Holding, scan func(...any) error) error {
 	c.Replaces = card.Place{List: uint32(list.Int64), Index: uint32(index.Int64)}
 	c.ReplacedFrom = rights.Date(replaced.Int64)
 	k.Key = c.Contract
+	k.SetChangedUnix(changed)
 	if copy(k.Hash[:], hash) != len(k.Hash) {
 		return fmt.Errorf("%w: hash of a contract", register.ErrCorrupt)
 	}

@@ -63,6 +63,9 @@ func (c *conn) transact(ctx context.Context, begin string, tx *txn, fn func(regi
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if tx.failed != nil { // fn overlooked it
+		return tx.failed
+	}
 	if err := c.exec("COMMIT"); err != nil {
 		return outcome(err)
 	}

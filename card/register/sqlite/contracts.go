@@ -17,6 +17,7 @@ type txn struct {
 	c        *conn
 	ctx      context.Context
 	readOnly bool
+	failed   error // of a call that stored a part of what it was given: nothing of this transaction may be stored
 }
 
 var _ register.Tx = (*txn)(nil)
@@ -31,6 +32,8 @@ func (t *txn) ready(change bool) error {
 		return errDone
 	case change && t.readOnly:
 		return register.ErrReadOnly
+	case t.failed != nil:
+		return t.failed
 	}
 	return t.ctx.Err()
 }
@@ -107,15 +110,17 @@ func (t *txn) Insurers() ([]register.Insurer, error) {
 	return all(t, readInsurer, insurerColumns+`ORDER BY key`)
 }
 
-const contractColumns = `SELECT insurer, adherent, revision, valid_from, valid_to, hash, canonical FROM contract `
+const contractColumns = `SELECT insurer, adherent, revision, valid_from, valid_to, hash, canonical, changed_at FROM contract `
 
 func readContract(scan func(...any) error) (register.Contract, error) {
 	var c register.Contract
 	var hash []byte
-	err := scan(&c.Key.Insurer, &c.Key.Adherent, &c.Revision, &c.From, &c.To, &hash, &c.Canonical)
+	var changed int64
+	err := scan(&c.Key.Insurer, &c.Key.Adherent, &c.Revision, &c.From, &c.To, &hash, &c.Canonical, &changed)
 	if err != nil {
 		return register.Contract{}, err
 	}
+	c.SetChangedUnix(changed)
 	if copy(c.Hash[:], hash) != len(c.Hash) {
 		return register.Contract{}, fmt.Errorf("%w: hash of a contract", register.ErrCorrupt)
 	}
@@ -130,13 +135,13 @@ func (t *txn) Contract(k register.ContractKey) (register.Contract, error) {
 // PutContract implements register.Contracts.
 func (t *txn) PutContract(c register.Contract) error {
 	if c.Revision == 1 {
-		return t.change(`INSERT INTO contract (insurer, adherent, revision, valid_from, valid_to, hash, canonical)
-			VALUES (?, ?, 1, ?, ?, ?, ?)`, c.Key.Insurer, c.Key.Adherent, c.From, c.To, c.Hash[:], c.Canonical)
+		return t.change(`INSERT INTO contract (insurer, adherent, revision, valid_from, valid_to, hash, canonical, changed_at)
+			VALUES (?, ?, 1, ?, ?, ?, ?, ?)`, c.Key.Insurer, c.Key.Adherent, c.From, c.To, c.Hash[:], c.Canonical, c.ChangedUnix())
 	}
 	return t.changeOne("the contract is at another revision",
-		`UPDATE contract SET revision = ?1, valid_from = ?2, valid_to = ?3, hash = ?4, canonical = ?5
-		WHERE insurer = ?6 AND adherent = ?7 AND revision = ?1 - 1`,
-		c.Revision, c.From, c.To, c.Hash[:], c.Canonical, c.Key.Insurer, c.Key.Adherent)
+		`UPDATE contract SET revision = ?1, valid_from = ?2, valid_to = ?3, hash = ?4, canonical = ?5, changed_at = ?6
+		WHERE insurer = ?7 AND adherent = ?8 AND revision = ?1 - 1`,
+		c.Revision, c.From, c.To, c.Hash[:], c.Canonical, c.ChangedUnix(), c.Key.Insurer, c.Key.Adherent)
 }
 
 // ContractsAfter implements register.Contracts.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,10 @@ func everyQuery(t *testing.T, s *Store) {
 			Insurer: "1", Place: card.Place{List: 1}}})
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8)
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(context.Background(), func(tx register.Tx) error { return everyBatch(t, tx) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +83,36 @@ func everyQuery(t *testing.T, s *Store) {
 	}
 }
 
+// everyBatch takes a contract and its card through their lives, one row and many rows at once, and reads what is there.
+func everyBatch(t *testing.T, tx register.Tx) error {
+	t.Helper()
+	c := register.Contract{Key: register.ContractKey{Insurer: "1", Adherent: "A"}, Revision: 1, From: 1, To: 2, Canonical: []byte("x")}
+	next := c
+	next.Revision = 2
+	p := card.Place{List: 1, Index: 7}
+	k := register.Card{Place: p, Contract: c.Key, Person: register.Household, From: 1, To: 2, Revision: 1, KID: "Xq3f9aLmQ2s", IssuedAt: time.Unix(1, 0), Payload: []byte("x")}
+	e1 := tx.PutInsurer(register.Insurer{Key: "1", Document: []byte("{}")})
+	_, e2 := tx.AddList("1")
+	e3 := tx.PutContracts([]register.Contract{c})
+	e4 := tx.PutContracts([]register.Contract{next})
+	e5 := tx.AddCards([]register.Card{k})
+	_, e6 := tx.LogSigns([]register.SignEntry{{Place: p, KID: k.KID, At: k.IssuedAt}})
+	e7 := tx.SealCards([]register.Seal{{Place: p, Signature: make([]byte, 64)}})
+	_, e8 := tx.ContractsNamed("1", []string{"A", "B"})
+	_, e9 := tx.CardsOfContracts("1", []string{"A", "B"})
+	_, e10 := tx.CardsAt([]card.Place{p, {}})
+	_, e11 := tx.TakenOf([]card.Place{p, {}})
+	_, e12 := tx.ContractsAfter("1", "A", 10)
+	_, e13 := tx.CardsAfter(1, 7, 10)
+	_, e14 := tx.Intents(10)
+	_, e15 := tx.SignLog(p)
+	_, e16 := tx.SignLogAfter(1, 10)
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16)
+}
+
 var (
-	large = regexp.MustCompile(`\b(online_check|receipt|request|document|served|card|contract|event)\b`)
-	walks = regexp.MustCompile(`SCAN (online_check|receipt|request|document|served|card|contract|event)\b`)
+	large = regexp.MustCompile(`\b(online_check|receipt|request|document|served|card|contract|event|sign_log)\b`)
+	walks = regexp.MustCompile(`SCAN (online_check|receipt|request|document|served|card|contract|event|sign_log)\b`)
 )
 
 // indexes say which index a query with these words must begin with: another one would be right and slow.
@@ -97,6 +129,17 @@ var indexes = map[string]string{
 	"FROM receipt WHERE num > ? AND answer = ?":                   "receipt_answer (answer=? AND num>?)",
 	"FROM receipt WHERE device = ? AND seq > ?":                   "sqlite_autoindex_receipt_1 (device=? AND seq>?)",
 	"FROM served WHERE insurer = ?":                               "PRIMARY KEY (insurer=? AND day>? AND day<?)",
+	"FROM contract WHERE insurer = ? AND adherent = ?":            "sqlite_autoindex_contract_1 (insurer=? AND adherent=?)",
+	"FROM contract WHERE insurer = ? AND adherent > ?":            "sqlite_autoindex_contract_1 (insurer=? AND adherent>?)",
+	"FROM card WHERE list = ? AND idx = ?":                        "COVERING INDEX sqlite_autoindex_card_1 (list=? AND idx=?)",
+	"WHERE card.list = ? AND card.idx = ?":                        "sqlite_autoindex_card_1 (list=? AND idx=?)",
+	"WHERE contract.insurer = ? AND contract.adherent = ?":        "card_contract (contract=?)",
+	"WHERE card.list = ? AND card.idx > ?":                        "sqlite_autoindex_card_1 (list=? AND idx>?)",
+	"state = 2 WHERE list = ? AND idx = ?":                        "sqlite_autoindex_card_1 (list=? AND idx=?)",
+	"FROM sign_log WHERE list = ? AND idx = ?":                    "sqlite_autoindex_sign_log_1 (list=? AND idx=?)",
+	"FROM sign_log WHERE list = ?1":                               "COVERING INDEX sqlite_autoindex_sign_log_1 (list=? AND idx=?)",
+	"WHERE card.state = 1 ORDER BY card.id":                       "INDEX card_intents",
+	"UPDATE contract SET revision":                                "sqlite_autoindex_contract_1 (insurer=? AND adherent=?)",
 	"FROM card JOIN contract ON contract.id = card.contract LEFT": "event_place (list=? AND idx=?)",
 }
 
@@ -117,6 +160,12 @@ func TestPlans(t *testing.T) {
 			queries[q] = true
 		}
 	}
+	for pragma, want := range map[string]int{"synchronous": 2, "cache_size": -65536, "wal_autocheckpoint": 8192, "foreign_keys": 1, "recursive_triggers": 1} {
+		var got int
+		if err := w.row("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s of the connection that writes is %d, want %d: %v", pragma, got, want, err)
+		}
+	}
 	s.writing <- w
 	s.reading <- r
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -133,7 +182,7 @@ func TestPlans(t *testing.T) {
 		plan := explain(t, db, q)
 		forks := strings.Contains(q, "device = ? AND seq = ?") // sorts the receipts of one entry: forks are few
 		report := strings.Contains(q, "MATERIALIZED") || strings.Contains(q, "GROUP BY")
-		if walks.MatchString(plan) {
+		if walks.MatchString(strings.ReplaceAll(plan, "SCAN card USING INDEX card_intents", "")) {
 			t.Errorf("reads a whole table:\n%s\n%s", q, plan)
 		}
 		if strings.Contains(plan, "TEMP B-TREE") && !strings.Contains(plan, "LAST TERM") {
@@ -194,7 +243,8 @@ func explain(t *testing.T, db *sql.DB, query string) string {
 func highest(query string) int {
 	n := 0
 	for _, m := range regexp.MustCompile(`\?(\d+)`).FindAllStringSubmatch(query, -1) {
-		n = max(n, int(m[1][0]-'0'))
+		k, _ := strconv.Atoi(m[1])
+		n = max(n, k)
 	}
 	return n
 }
