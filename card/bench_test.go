@@ -104,6 +104,43 @@ func BenchmarkPrepare(b *testing.B) {
 	b.ReportMetric(got[0]/got[1], "prepare/raw-sign")
 }
 
+// BenchmarkSeal reports what a card costs from the contract to the verified token against one raw ecdsa.Sign, and the parts.
+func BenchmarkSeal(b *testing.B) {
+	c, signer, key := newPopulation(8).claims(b, 3), testSigner(b, Kind, "card"), testKey(b, "card")
+	hash := sha256.Sum256(nil)
+	draft, err := Prepare(c, signer.KID())
+	if err != nil {
+		b.Fatal(err)
+	}
+	payload := draft.Payload()
+	token, err := draft.Seal(signer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	public := testPublic(b)
+	fs := []func(){
+		func() { ecdsa.SignASN1(nil, key, hash[:]) },
+		func() { Prepare(c, signer.KID()) },
+		func() { draft.Seal(signer) },
+		func() { signer.Seal(payload) },
+		func() { public.Open(Kind, token.JWS()) },
+		func() { c.MarshalCanonical() },
+	}
+	for b.Loop() {
+		fs[1]()
+		fs[2]()
+	}
+	got := cost(50, 20, fs...)
+	for i, name := range []string{"raw-µs", "prepare", "seal", "signer.Seal", "open", "json"} {
+		if i == 0 {
+			b.ReportMetric(got[i]/1000, name)
+			continue
+		}
+		b.ReportMetric(got[i]/got[0], name+"/raw")
+	}
+	b.ReportMetric((got[1]+got[2])/got[0], "whole/raw")
+}
+
 // BenchmarkParts shows where Parse spends its time, with the library's way of the dear parts beside ours.
 func BenchmarkParts(b *testing.B) {
 	token := benchCard(b, 3)

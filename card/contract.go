@@ -3,8 +3,7 @@
 package card
 
 import (
-	"cmp"
-	"maps"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -25,7 +24,10 @@ func FromContract(c rights.Contract, p Place, issuedAt time.Time, person int) (C
 	out := Claims{
 		Issuer: c.Insurer, IssuedAt: issuedAt.Unix(), NotBefore: c.From.Midnight().Unix(), Expires: (c.To + 1).Midnight().Unix(),
 		Place: p, Adherent: c.Adherent, Conventions: slices.Clone(c.Conventions), CSR: c.CSR, Responsable: c.Responsable,
-		Notes: slices.Clone(c.Notes), Guarantees: group(people),
+		Notes: slices.Clone(c.Notes), People: make([]Person, 0, len(people)),
+	}
+	if len(people) <= MaxPeople { // else check refuses them
+		out.Guarantees = group(people)
 	}
 	if out.Conventions != nil && len(out.Conventions) == 0 {
 		out.Conventions = nil
@@ -50,41 +52,58 @@ func FromContract(c rights.Contract, p Place, issuedAt time.Time, person int) (C
 }
 
 // group writes the table people × domains in its one canonical form: each (domain, value) stands once, with all the
-// people who have it; what the same people have stands together.
+// people who have it; what the same people have stands together. There are at most MaxPeople.
 func group(people []rights.Beneficiary) []Group {
-	domains := make(map[string]bool)
+	var domains []string
 	for _, b := range people {
 		for d := range b.Guarantees {
-			domains[d] = true
+			domains = append(domains, d)
 		}
 	}
-	groups := make(map[string]*Group) // by the people's indexes, one byte each
-	for _, d := range slices.Sorted(maps.Keys(domains)) {
-		have := make(map[string][]byte) // value → people
-		for i, b := range people {
-			if v, ok := b.Guarantees[d]; ok {
-				have[v.String()] = append(have[v.String()], byte(i))
+	slices.Sort(domains)
+	domains = slices.Compact(domains)
+	out := make([]Group, 0, 4)
+	var who []uint16 // of each group, bit i for people[i]
+	for n, d := range domains {
+		var values [MaxPeople]rights.Guarantee // of this domain, by who has it first
+		var have [MaxPeople]uint16
+		different := 0
+		for i := range people {
+			v, ok := people[i].Guarantees[d]
+			if !ok {
+				continue
 			}
-		}
-		for _, who := range have {
-			g := groups[string(who)]
-			if g == nil {
-				g = &Group{}
-				for _, i := range who {
-					g.People = append(g.People, int(i))
-				}
-				groups[string(who)] = g
+			k := 0
+			for k < different && !sameText(values[k], v) {
+				k++
 			}
-			g.Values = append(g.Values, DomainValue{Domain: d, Value: people[who[0]].Guarantees[d]})
+			if k == different {
+				values[k], have[k] = v, 0
+				different++
+			}
+			have[k] |= 1 << i
 		}
-	}
-	out := make([]Group, 0, len(groups))
-	for _, g := range groups {
-		out = append(out, *g)
+		for k, v := range values[:different] {
+			g := slices.Index(who, have[k])
+			if g < 0 {
+				g, who = len(who), append(who, have[k])
+				out = append(out, Group{People: indexes(have[k]), Values: make([]DomainValue, 0, len(domains)-n)})
+			}
+			out[g].Values = append(out[g].Values, DomainValue{Domain: d, Value: v})
+		}
 	}
 	slices.SortFunc(out, func(a, b Group) int { return slices.Compare(a.People, b.People) })
-	for _, g := range out {
-		slices.SortFunc(g.Values, func(a, b DomainValue) int { return cmp.Compare(a.Domain, b.Domain) })
+	return out
+}
+
+// indexes lists the bits that are set.
+func indexes(who uint16) []int {
+	out := make([]int, 0, bits.OnesCount16(who))
+	for ; who != 0; who &= who - 1 {
+		out = append(out, bits.TrailingZeros16(who))
 	}
 	return out
 }
+
+// sameText says whether two values are written alike, which is all that a card shows of them.
+func sameText(a, b rights.Guarantee) bool { return a.Equal(b) || a.String() == b.String() }

@@ -5,7 +5,11 @@
 
 package card
 
-import _ "embed"
+import (
+	_ "embed"
+	"slices"
+	"sync"
+)
 
 // dictionary is the preset dictionary of tp-card-1. Its bytes never change: FORMAT.md has their SHA-256.
 //
@@ -20,125 +24,208 @@ const (
 	rounds = 4
 )
 
-// deflate returns the shortest payload known for the claims' JSON.
-func deflate(json []byte) []byte {
-	m := findMatches(dictionary, json)
-	steps := make([]step, len(json))
-	m.cheapest(json, fixedPrices, steps)
-	best := writeFixed(json, steps)
-	if len(best) < dynamicFrom {
-		return best
-	}
-	for range rounds {
-		codes := fit(json, steps)
-		if b := codes.write(json, steps); len(b) < len(best) {
-			best = b
-		}
-		m.cheapest(json, codes.prices(), steps)
-	}
-	return best
+// encoder is what one payload needs while it is written; all of it is reused.
+type encoder struct {
+	finder
+	cost        []int
+	steps, best []step
+	codes       [2]ownCodes // of this round and of the one that is best
+	price       prices
+	scratch     huffmanScratch
 }
 
-var fixedLiterals, fixedDistances = func() ([]uint16, []uint16) {
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// deflate returns the shortest payload known for the claims' JSON.
+func deflate(json []byte) []byte {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	return e.deflate(json)
+}
+
+// deflate compares lengths only, and writes the one block that turns out shortest; deflate_plain_test.go has the same in the
+// plain way, and must give the same bytes.
+func (e *encoder) deflate(json []byte) []byte {
+	e.find(json)
+	n := len(json)
+	e.cost = slices.Grow(e.cost[:0], n+1)[:n+1]
+	e.steps = slices.Grow(e.steps[:0], n)[:n]
+	price := e.cheapest(json, fixedPrices, e.steps, e.cost)
+	size := bytesOf(3 + price + int(fixedPrices.literal[endBlock]))
+	if size < dynamicFrom {
+		return writeFixed(json, e.steps, size)
+	}
+	e.best = append(e.best[:0], e.steps...)
+	own := false
+	now, best := &e.codes[0], &e.codes[1]
+	for round := range rounds {
+		before := now.lengths
+		now.fit(json, e.steps, &e.scratch)
+		if b := now.size(); b < size {
+			size, own = b, true
+			e.best = append(e.best[:0], e.steps...)
+			*best = *now
+		}
+		if round > 0 && now.lengths == before {
+			break // the same codes find the same path again
+		}
+		if round < rounds-1 {
+			now.prices(&e.price)
+			e.cheapest(json, &e.price, e.steps, e.cost)
+		}
+	}
+	if !own {
+		return writeFixed(json, e.best, size)
+	}
+	return best.write(json, e.best, size)
+}
+
+func bytesOf(bits int) int { return (bits + 7) / 8 }
+
+var fixedLiterals, fixedDistances = func() (literal [literals]uint16, distance [distances]uint16) {
 	lengths := make([]uint8, literals+2) // 286 and 287 have codes and never occur
 	copy(lengths, fixedPrices.literal[:])
 	lengths[literals], lengths[literals+1] = 8, 8
-	return canonical(lengths), canonical(fixedPrices.distance[:])
+	all := make([]uint16, len(lengths))
+	canonical(all, lengths)
+	copy(literal[:], all)
+	canonical(distance[:], fixedPrices.distance[:])
+	return literal, distance
 }()
 
 // writeFixed writes a path as one last block with fixed codes.
-func writeFixed(data []byte, steps []step) []byte {
-	w := &bitWriter{b: make([]byte, 0, len(data)/2+16)}
+func writeFixed(data []byte, steps []step, size int) []byte {
+	w := &bitWriter{b: make([]byte, 0, size)}
 	w.write(1|1<<1, 3) // last block, type 01
-	w.body(data, steps, fixedPrices, fixedLiterals, fixedDistances)
+	w.body(data, steps, fixedPrices, &fixedLiterals, &fixedDistances)
 	return w.bytes()
 }
 
 // body writes a path and the end of the block.
-func (w *bitWriter) body(data []byte, steps []step, p *prices, literal, distance []uint16) {
-	walk(data, steps, func(c byte, s step) {
+func (w *bitWriter) body(data []byte, steps []step, p *prices, literal *[literals]uint16, distance *[distances]uint16) {
+	for i := 0; i < len(data); {
+		s := steps[i]
 		if s.length == 0 {
+			c := data[i]
 			w.write(int(literal[c]), int(p.literal[c]))
-			return
+			i++
+			continue
 		}
 		symbol, extra, value := lengthCode(int(s.length))
-		w.write(int(literal[symbol]), int(p.literal[symbol]))
-		w.write(value, extra)
+		w.write(int(literal[symbol])|value<<p.literal[symbol], int(p.literal[symbol])+extra)
 		symbol, extra, value = distanceCode(int(s.distance))
-		w.write(int(distance[symbol]), int(p.distance[symbol]))
-		w.write(value, extra)
-	})
+		w.write(int(distance[symbol])|value<<p.distance[symbol], int(p.distance[symbol])+extra)
+		i += int(s.length)
+	}
 	w.write(int(literal[endBlock]), int(p.literal[endBlock]))
 }
 
-// ownCodes are the codes that a block brings along.
-type ownCodes struct{ literal, distance []uint8 } // lengths by symbol
+// ownCodes are the codes that a block brings along, and what it costs to bring them.
+type ownCodes struct {
+	lengths  prices // by symbol; 0 for none
+	body     int    // bits of the path and the end of the block
+	header   [literals + distances]packed
+	packed   int // symbols of header
+	literal  int // lengths that are sent of either alphabet
+	distance int
+	meta     [len(lengthOrder)]uint8 // lengths of the code for code lengths
+	sent     int                     // of them
+	overhead int                     // bits before the body
+}
 
 // fit makes the best codes for a path.
-func fit(data []byte, steps []step) ownCodes {
-	literal, distance := make([]int, literals), make([]int, distances)
+func (c *ownCodes) fit(data []byte, steps []step, scratch *huffmanScratch) {
+	var literal [literals]int
+	var distance [distances]int
 	literal[endBlock] = 1
-	walk(data, steps, func(c byte, s step) {
+	c.body = 0
+	for i := 0; i < len(data); {
+		s := steps[i]
 		if s.length == 0 {
-			literal[c]++
-			return
+			literal[data[i]]++
+			i++
+			continue
 		}
-		symbol, _, _ := lengthCode(int(s.length))
-		literal[symbol]++
-		symbol, _, _ = distanceCode(int(s.distance))
-		distance[symbol]++
-	})
-	return ownCodes{codeLengths(literal, maxCode), codeLengths(distance, maxCode)}
+		literal[lengthSymbols[s.length]]++
+		d := distanceSymbol(int(s.distance))
+		distance[d]++
+		c.body += int(lengthExtras[s.length]) + distanceExtra(d)
+		i += int(s.length)
+	}
+	scratch.codeLengths(c.lengths.literal[:], literal[:], maxCode)
+	scratch.codeLengths(c.lengths.distance[:], distance[:], maxCode)
+	for s, n := range literal {
+		c.body += n * int(c.lengths.literal[s])
+	}
+	for s, n := range distance {
+		c.body += n * int(c.lengths.distance[s])
+	}
+	c.bring(scratch)
 }
+
+// bring plans the block's header.
+func (c *ownCodes) bring(scratch *huffmanScratch) {
+	c.literal, c.distance = trimmed(c.lengths.literal[:], 257), trimmed(c.lengths.distance[:], 1)
+	var all [literals + distances]uint8
+	n := copy(all[:], c.lengths.literal[:c.literal])
+	n += copy(all[n:], c.lengths.distance[:c.distance])
+	c.packed = pack(c.header[:], all[:n])
+	var counts [len(lengthOrder)]int
+	for _, h := range c.header[:c.packed] {
+		counts[h.symbol]++
+	}
+	scratch.codeLengths(c.meta[:], counts[:], maxLengthCode)
+	c.sent = len(lengthOrder)
+	for c.sent > 4 && c.meta[lengthOrder[c.sent-1]] == 0 {
+		c.sent--
+	}
+	c.overhead = 3 + 5 + 5 + 4 + 3*c.sent
+	for _, h := range c.header[:c.packed] {
+		c.overhead += int(c.meta[h.symbol]) + int(h.extra)
+	}
+}
+
+// size is how many bytes write gives.
+func (c *ownCodes) size() int { return bytesOf(c.overhead + c.body) }
 
 // prices are the codes' lengths; a symbol without a code costs what bringing it in would: a long code and its place in
 // the header.
-func (c ownCodes) prices() *prices {
+func (c *ownCodes) prices(p *prices) {
 	const newcomer = 13
-	p := new(prices)
-	for s := range p.literal {
-		p.literal[s] = newcomer
-		if l := c.literal[s]; l > 0 {
-			p.literal[s] = l
+	*p = c.lengths
+	for s, l := range p.literal {
+		if l == 0 {
+			p.literal[s] = newcomer
 		}
 	}
-	for s := range p.distance {
-		p.distance[s] = newcomer
-		if l := c.distance[s]; l > 0 {
-			p.distance[s] = l
+	for s, l := range p.distance {
+		if l == 0 {
+			p.distance[s] = newcomer
 		}
 	}
-	return p
 }
 
 // write writes a path, which has symbols of these codes only, as one last block with its codes before it.
-func (c ownCodes) write(data []byte, steps []step) []byte {
-	nLiteral, nDistance := trimmed(c.literal, 257), trimmed(c.distance, 1)
-	header := pack(append(append([]uint8{}, c.literal[:nLiteral]...), c.distance[:nDistance]...))
-	counts := make([]int, len(lengthOrder))
-	for _, h := range header {
-		counts[h.symbol]++
-	}
-	lengths := codeLengths(counts, maxLengthCode)
-	codes := canonical(lengths)
-	sent := len(lengthOrder)
-	for sent > 4 && lengths[lengthOrder[sent-1]] == 0 {
-		sent--
-	}
-
-	w := &bitWriter{b: make([]byte, 0, len(data)/2+64)}
+func (c *ownCodes) write(data []byte, steps []step, size int) []byte {
+	var meta [len(lengthOrder)]uint16
+	canonical(meta[:], c.meta[:])
+	w := &bitWriter{b: make([]byte, 0, size)}
 	w.write(1|2<<1, 3) // last block, type 10
-	w.write(nLiteral-257, 5)
-	w.write(nDistance-1, 5)
-	w.write(sent-4, 4)
-	for _, s := range lengthOrder[:sent] {
-		w.write(int(lengths[s]), 3)
+	w.write(c.literal-257, 5)
+	w.write(c.distance-1, 5)
+	w.write(c.sent-4, 4)
+	for _, s := range lengthOrder[:c.sent] {
+		w.write(int(c.meta[s]), 3)
 	}
-	for _, h := range header {
-		w.write(int(codes[h.symbol]), int(lengths[h.symbol]))
-		w.write(h.value, h.extra)
+	for _, h := range c.header[:c.packed] {
+		w.write(int(meta[h.symbol]), int(c.meta[h.symbol]))
+		w.write(int(h.value), int(h.extra))
 	}
-	w.body(data, steps, c.prices(), canonical(c.literal), canonical(c.distance))
+	var literal [literals]uint16
+	var distance [distances]uint16
+	canonical(literal[:], c.lengths.literal[:])
+	canonical(distance[:], c.lengths.distance[:])
+	w.body(data, steps, &c.lengths, &literal, &distance)
 	return w.bytes()
 }
 

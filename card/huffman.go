@@ -3,7 +3,6 @@
 package card
 
 import (
-	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -13,21 +12,35 @@ const (
 	maxLengthCode = 7  // bits of a code for code lengths
 )
 
+// huffmanScratch is the memory of one computation of codes.
+type huffmanScratch struct {
+	counts [literals]int
+	order  [literals]uint32 // count<<9 | symbol: its order is that of the counts, then of the symbols
+	nodes  [2 * literals]huffmanNode
+	depth  [2 * literals]uint8
+}
+
+type huffmanNode struct{ count, parent int32 }
+
 // codeLengths returns the lengths of an optimal code for counts, none longer than limit; symbols that don't occur have
 // none. At least two symbols get a code, for inflaters that take no incomplete one.
 func codeLengths(counts []int, limit int) []uint8 {
-	counts = slices.Clone(counts)
+	lengths := make([]uint8, len(counts))
+	new(huffmanScratch).codeLengths(lengths, counts, limit)
+	return lengths
+}
+
+// codeLengths writes the lengths of codeLengths into lengths.
+func (h *huffmanScratch) codeLengths(lengths []uint8, of []int, limit int) {
+	counts := h.counts[:len(of)]
+	copy(counts, of)
 	for i, missing := 0, 2-used(counts); missing > 0; i++ {
 		if counts[i] == 0 {
 			counts[i] = 1
 			missing--
 		}
 	}
-	for {
-		lengths := huffman(counts)
-		if int(slices.Max(lengths)) <= limit {
-			return lengths
-		}
+	for h.huffman(lengths, counts) > limit {
 		for i, c := range counts { // flatter counts give shorter codes
 			if c > 0 {
 				counts[i] = c/2 + 1
@@ -46,20 +59,21 @@ func used(counts []int) int {
 	return n
 }
 
-// huffman merges the two rarest nodes until one is left; a symbol's length is its depth.
-func huffman(counts []int) []uint8 {
-	type node struct{ count, parent int }
-	var order []int
+// huffman merges the two rarest nodes until one is left; a symbol's length is its depth. It returns the longest.
+func (h *huffmanScratch) huffman(lengths []uint8, counts []int) int {
+	leaves := 0
 	for s, c := range counts {
+		lengths[s] = 0
 		if c > 0 {
-			order = append(order, s)
+			h.order[leaves] = uint32(c)<<9 | uint32(s)
+			leaves++
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[a], counts[b]) })
-	leaves := len(order)
-	nodes := make([]node, leaves, 2*leaves)
-	for i, s := range order {
-		nodes[i].count = counts[s]
+	order := h.order[:leaves]
+	slices.Sort(order)
+	nodes := h.nodes[:leaves]
+	for i, o := range order {
+		nodes[i] = huffmanNode{count: int32(o >> 9)}
 	}
 	leaf, inner := 0, leaves // both queues ascend
 	rarest := func() int {
@@ -72,22 +86,24 @@ func huffman(counts []int) []uint8 {
 	}
 	for range leaves - 1 {
 		a, b := rarest(), rarest()
-		nodes = append(nodes, node{count: nodes[a].count + nodes[b].count})
-		nodes[a].parent, nodes[b].parent = len(nodes)-1, len(nodes)-1
+		nodes = append(nodes, huffmanNode{count: nodes[a].count + nodes[b].count})
+		nodes[a].parent, nodes[b].parent = int32(len(nodes)-1), int32(len(nodes)-1)
 	}
-	depth := make([]uint8, len(nodes))
-	lengths := make([]uint8, len(counts))
+	h.depth[len(nodes)-1] = 0
+	longest := uint8(0)
 	for i := len(nodes) - 2; i >= 0; i-- {
-		depth[i] = depth[nodes[i].parent] + 1
+		d := h.depth[nodes[i].parent] + 1
+		h.depth[i] = d
 		if i < leaves {
-			lengths[order[i]] = depth[i]
+			lengths[order[i]&(1<<9-1)] = d
+			longest = max(longest, d)
 		}
 	}
-	return lengths
+	return int(longest)
 }
 
-// canonical returns the codes of the given lengths, bit-reversed as they are written.
-func canonical(lengths []uint8) []uint16 {
+// canonical writes the codes of the given lengths, bit-reversed as they are sent.
+func canonical(codes []uint16, lengths []uint8) {
 	var count, next [maxCode + 2]int
 	for _, l := range lengths {
 		if l > 0 {
@@ -97,25 +113,29 @@ func canonical(lengths []uint8) []uint16 {
 	for l := 1; l <= maxCode; l++ {
 		next[l+1] = (next[l] + count[l]) << 1
 	}
-	codes := make([]uint16, len(lengths))
 	for s, l := range lengths {
+		codes[s] = 0
 		if l > 0 {
 			codes[s] = bits.Reverse16(uint16(next[l])) >> (16 - l)
 			next[l]++
 		}
 	}
-	return codes
 }
 
 // lengthOrder is the order in which the lengths of the code for code lengths stand in a block's header.
 var lengthOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 // packed is one symbol of the run-length code for code lengths.
-type packed struct{ symbol, extra, value int }
+type packed struct{ symbol, extra, value uint8 }
 
-// pack writes code lengths with runs: 16 repeats the last one 3 to 6 times, 17 and 18 stand for 3 to 138 zeros.
-func pack(lengths []uint8) []packed {
-	var out []packed
+// pack writes code lengths with runs: 16 repeats the last one 3 to 6 times, 17 and 18 stand for 3 to 138 zeros. It returns how
+// many symbols that takes, at most one for each length.
+func pack(out []packed, lengths []uint8) int {
+	used := 0
+	put := func(p packed) {
+		out[used] = p
+		used++
+	}
 	for i := 0; i < len(lengths); {
 		l, n := lengths[i], 1
 		for i+n < len(lengths) && lengths[i+n] == l {
@@ -123,29 +143,29 @@ func pack(lengths []uint8) []packed {
 		}
 		i += n
 		if l != 0 {
-			out = append(out, packed{symbol: int(l)})
+			put(packed{symbol: l})
 			n--
 		}
 		for n >= 3 {
 			switch {
 			case l != 0:
 				r := min(n, 6)
-				out = append(out, packed{16, 2, r - 3})
+				put(packed{16, 2, uint8(r - 3)})
 				n -= r
 			case n < 11:
-				out = append(out, packed{17, 3, n - 3})
+				put(packed{17, 3, uint8(n - 3)})
 				n = 0
 			default:
 				r := min(n, 138)
-				out = append(out, packed{18, 7, r - 11})
+				put(packed{18, 7, uint8(r - 11)})
 				n -= r
 			}
 		}
 		for range n {
-			out = append(out, packed{symbol: int(l)})
+			put(packed{symbol: l})
 		}
 	}
-	return out
+	return used
 }
 
 // bitWriter packs bits from the least significant one up.

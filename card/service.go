@@ -10,11 +10,12 @@ import (
 // ServiceFormat is the first member of service.json.
 const ServiceFormat = "tp-service-1"
 
-// AccordKind and SettlementKind are what the service's two online keys sign: answers to online checks, and answers to
-// uploaded journals. Package card/accord makes and reads both.
+// What the service's online keys sign: answers to online checks and answers to uploaded journals, which package card/accord makes
+// and reads, and the manifests of print files, which package card/manifest does.
 const (
 	AccordKind     signing.Kind = "tp-accord-1"
 	SettlementKind signing.Kind = "tp-settlement-1"
+	ManifestKind   signing.Kind = "tp-campaign-1"
 )
 
 // MaxServiceKeys bounds the keys of each purpose: two a year for fifteen years.
@@ -28,6 +29,7 @@ type Service struct {
 	Name           string               // of the operator, as displayed, by the rule of rights.CheckNote
 	AccordKeys     []*signing.PublicKey // of AccordKind, without owner, 1 to MaxServiceKeys
 	SettlementKeys []*signing.PublicKey // of SettlementKind, without owner, 1 to MaxServiceKeys
+	ManifestKeys   []*signing.PublicKey // of ManifestKind, without owner, 0 to MaxServiceKeys; none leaves the member out
 }
 
 // Bytes returns the canonical service.json: keys by ascending kid. It refuses what ParseService would refuse.
@@ -40,6 +42,9 @@ func (s *Service) Bytes() ([]byte, error) {
 	b = appendString(b, s.Name)
 	b = appendKeys(append(b, `,"accord_keys":[`...), s.AccordKeys)
 	b = appendKeys(append(b, `],"settlement_keys":[`...), s.SettlementKeys)
+	if len(s.ManifestKeys) > 0 {
+		b = appendKeys(append(b, `],"manifest_keys":[`...), s.ManifestKeys)
+	}
 	b = append(b, "]}"...)
 	if len(b) > MaxServiceFile {
 		return nil, malformed("service_size", "service.json larger than its bound")
@@ -70,7 +75,7 @@ func ParseService(b []byte) (*Service, error) {
 	return s, nil
 }
 
-var serviceMembers = []string{"format", "name", "accord_keys", "settlement_keys"}
+var serviceMembers = []string{"format", "name", "accord_keys", "settlement_keys", "manifest_keys"}
 
 func (r *jsonReader) service() *Service {
 	s := new(Service)
@@ -92,9 +97,11 @@ func (r *jsonReader) service() *Service {
 			s.AccordKeys = r.keys(AccordKind, "", MaxServiceKeys)
 		case "settlement_keys":
 			s.SettlementKeys = r.keys(SettlementKind, "", MaxServiceKeys)
+		case "manifest_keys":
+			s.ManifestKeys = r.keys(ManifestKind, "", MaxServiceKeys)
 		}
 	}
-	r.require(&cur, serviceMembers)
+	r.require(&cur, serviceMembers[:4])
 	return s
 }
 
@@ -106,8 +113,8 @@ func (s *Service) check() error {
 	for _, part := range []struct {
 		kind signing.Kind
 		keys []*signing.PublicKey
-	}{{AccordKind, s.AccordKeys}, {SettlementKind, s.SettlementKeys}} {
-		if len(part.keys) == 0 {
+	}{{AccordKind, s.AccordKeys}, {SettlementKind, s.SettlementKeys}, {ManifestKind, s.ManifestKeys}} {
+		if len(part.keys) == 0 && part.kind != ManifestKind {
 			return malformed("keys_empty", "no key for one of the purposes")
 		}
 		if len(part.keys) > MaxServiceKeys {

@@ -57,6 +57,17 @@ func TestServiceRefuses(t *testing.T) {
 			twin.Kind = SettlementKind
 			s.SettlementKeys = append(s.SettlementKeys, &twin)
 		}, "key_twice"},
+		"an accord key for manifests": {func(s *Service) { s.ManifestKeys = []*signing.PublicKey{s.AccordKeys[0]} }, "key_other_kind"},
+		"one key for settlements and manifests": {func(s *Service) {
+			twin := *s.SettlementKeys[0]
+			twin.Kind = ManifestKind
+			s.ManifestKeys = []*signing.PublicKey{&twin}
+		}, "key_twice"},
+		"too many manifest keys": {func(s *Service) {
+			twin := *s.SettlementKeys[0]
+			twin.Kind = ManifestKind
+			s.ManifestKeys = slices.Repeat([]*signing.PublicKey{&twin}, MaxServiceKeys+1)
+		}, "keys_count"},
 		"key twice": {func(s *Service) { s.AccordKeys = append(s.AccordKeys, s.AccordKeys[0]) }, "key_twice"},
 		"too many":  {func(s *Service) { s.AccordKeys = slices.Repeat(s.AccordKeys, MaxServiceKeys) }, "keys_count"},
 		"state":     {func(s *Service) { s.AccordKeys[0].State = "x" }, "key_state"},
@@ -118,4 +129,36 @@ func FuzzParseService(f *testing.F) {
 			t.Errorf("read %q, written %q, %v", b, again, err)
 		}
 	})
+}
+
+// Manifest keys came later: a document without them is still read, one with an empty list never was.
+func TestServiceManifestKeys(t *testing.T) {
+	s := testService(t)
+	old, err := s.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := testSigner(t, ManifestKind, "manifest").Public()
+	s.ManifestKeys = []*signing.PublicKey{k}
+	with, err := s.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseService(with)
+	if err != nil || len(got.ManifestKeys) != 1 || got.ManifestKeys[0].KID != k.KID || got.ManifestKeys[0].Kind != ManifestKind {
+		t.Fatalf("%v", err)
+	}
+	if got, err = ParseService(old); err != nil || got.ManifestKeys != nil {
+		t.Fatalf("%v", err)
+	}
+	for name, text := range map[string]string{
+		"empty":      string(old[:len(old)-1]) + `,"manifest_keys":[]}`,
+		"before":     strings.Replace(string(with), `"settlement_keys"`, `"manifest_keys"`, 1),
+		"twice":      string(with[:len(with)-1]) + strings.TrimPrefix(string(with), string(old[:len(old)-1])),
+		"misspelled": strings.Replace(string(with), "manifest_keys", "manifests_keys", 1),
+	} {
+		if got, err := ParseService([]byte(text)); err == nil || got != nil {
+			t.Errorf("%s is read", name)
+		}
+	}
 }

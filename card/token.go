@@ -3,6 +3,7 @@
 package card
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -34,10 +35,11 @@ func Prepare(c Claims, kid string) (*Draft, error) {
 			"code of %d characters, at most %d: fewer people on one card, fewer or shorter footnotes, or fewer different values", n, MaxCodeText))
 	}
 	// What a reader will see, before anything is signed.
-	if text, err := inflate(string(payload)); err != nil || text != string(json) {
+	text, err := inflate(string(payload))
+	if err != nil || text != string(json) {
 		return nil, refused(ErrMalformed, "payload_self_check", "compressed claims don't inflate to themselves")
 	}
-	if _, err := DecodeClaims(json); err != nil {
+	if _, err := decodeClaims(text); err != nil {
 		return nil, err
 	}
 	return &Draft{kid: kid, payload: payload, input: signing.SigningInput(Kind, kid, payload)}, nil
@@ -52,11 +54,14 @@ func (d *Draft) SigningInput() string { return d.input }
 // Digest returns the SHA-256 of SigningInput: what a list of genuine cards is made of.
 func (d *Draft) Digest() [32]byte { return sha256.Sum256([]byte(d.input)) }
 
+// Payload returns a copy of what the signing input carries: the compressed claims.
+func (d *Draft) Payload() []byte { return bytes.Clone(d.payload) }
+
 // CodeLength returns the number of characters that the code text will have.
 func (d *Draft) CodeLength() int { return codeLength(len(d.payload)) }
 
 // Seal signs the draft with s, which must hold the key that the draft was prepared for (else signing.ErrUnknownKey, or
-// signing.ErrWrongKind). The token was read back, as text, before it is returned.
+// signing.ErrWrongKind). The signature was verified, and the token read back as text, before it is returned.
 func (d *Draft) Seal(s *signing.Signer) (*Token, error) {
 	if s.Kind() != Kind {
 		return nil, refused(signing.ErrWrongKind, "signer_other_kind", "signer is not for cards")
@@ -80,11 +85,14 @@ func (d *Draft) Seal(s *signing.Signer) (*Token, error) {
 		return nil, err
 	}
 	code := encodeCode(kid, string(d.payload), parts.Signature)
-	u, err := Parse(code)
-	if err != nil {
+	// The text that will be printed is read back as a counter reads it: checksum, kid, payload, signature, and the signing input
+	// that follows from them. It must give the very token that was verified above. What the payload inflates to and what that
+	// means was judged by Prepare, by the same two readers, of these same bytes: they are compared, not judged again.
+	u := new(Unverified)
+	if err := u.readCode(code); err != nil {
 		return nil, err
 	}
-	if u.compact != compact {
+	if u.compact != compact || u.payload != string(d.payload) {
 		return nil, refused(signing.ErrSignerFault, "code_self_check", "code text doesn't give the token back")
 	}
 	return &Token{kid: d.kid, compact: compact, code: code}, nil
