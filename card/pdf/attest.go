@@ -58,20 +58,9 @@ func Attest(w io.Writer, a Attestation) error {
 	case a.Language != "fr" && a.Language != "en":
 		return fmt.Errorf("%w: unknown language", ErrSheet)
 	}
-	doc := fpdf.NewCustom(&fpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: fpdf.SizeType{Wd: a4Width, Ht: a4Height}})
-	doc.SetCatalogSort(true)
-	doc.SetCompression(false) // pack does it
-	doc.SetMargins(0, 0, 0)
-	doc.SetAutoPageBreak(false, 0)
-	doc.SetLang(map[string]string{"fr": "fr-FR", "en": "en-GB"}[a.Language])
-	rep, added := loadFaces(), map[fontKey]bool{}
-	c := newCanvas(a4Height, rep, func(f face, p uint8) {
-		if k := (fontKey{f, p}); !added[k] {
-			added[k] = true
-			pl := &rep.planes[f][p]
-			doc.AddFontFromBytes(familyOf(f, int(p)), "", pl.def, pl.file)
-		}
-	})
+	doc := newDocument(fpdf.SizeType{Wd: a4Width, Ht: a4Height}, map[string]string{"fr": "fr-FR", "en": "en-GB"}[a.Language])
+	rep := loadFaces()
+	c := newCanvas(a4Height, rep)
 	// The type gets smaller until everything is on one page.
 	for scale := 1.0; ; scale -= 0.06 {
 		if scale < 0.6 {
@@ -85,8 +74,9 @@ func Attest(w io.Writer, a Attestation) error {
 	if c.err != nil {
 		return c.err
 	}
+	addFonts(doc, rep, &planeSet{}, c.used)
 	doc.AddPage()
-	doc.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(c.b, []byte("\n"))))
+	doc.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(c.bytes(), []byte("\n"))))
 	doc.SetTitle(a.Title, true)
 	doc.SetCreator("Sceau", true)
 	at := a.At.UTC().Truncate(time.Second)
@@ -96,7 +86,7 @@ func Attest(w io.Writer, a Attestation) error {
 	if err := doc.Output(&plain); err != nil {
 		return err
 	}
-	_, err := pack(w, plain.Bytes())
+	_, err := pack(w, plain.Bytes(), nil)
 	return err
 }
 

@@ -20,32 +20,40 @@ type canvas struct {
 	b      []byte
 	height float64 // of the page, mm
 	rep    *repertoire
-	need   func(f face, plane uint8) // told of each font that the stream uses
+	used   planeSet // the fonts that the stream uses
 
-	res  string // current font resource
-	size float64
-	fill Color
-	set  bool // fill is known
-	err  error
+	res          string // current font resource
+	size         float64
+	fill         Color
+	set          bool  // fill is known
+	open         bool  // in a text object, which began its line at lineX, lineY
+	lineX, lineY int64 // tenths of a point
+	err          error
+	words        []byte // scratch of drawFlow
 }
 
-func newCanvas(height float64, rep *repertoire, need func(face, uint8)) *canvas {
-	return &canvas{height: height, rep: rep, need: need}
+func newCanvas(height float64, rep *repertoire) *canvas {
+	return &canvas{height: height, rep: rep}
 }
 
 // reset empties c for the next page.
-func (c *canvas) reset() {
-	*c = canvas{b: c.b[:0], height: c.height, rep: c.rep, need: c.need}
+func (c *canvas) reset() { *c = canvas{b: c.b[:0], height: c.height, rep: c.rep, words: c.words} }
+
+// bytes returns the stream.
+func (c *canvas) bytes() []byte {
+	c.endText()
+	return c.b
 }
 
 // num appends v points with two decimals, a space after it.
-func (c *canvas) num(v float64) {
-	n := int64(math.Round(v * 100))
+func (c *canvas) num(v float64) { c.hundredths(int64(math.Round(v * 100))) }
+
+func (c *canvas) hundredths(n int64) {
 	if n < 0 {
 		c.b = append(c.b, '-')
 		n = -n
 	}
-	c.b = strconv.AppendInt(c.b, n/100, 10)
+	c.b = appendInt(c.b, n/100)
 	if f := n % 100; f != 0 {
 		c.b = append(c.b, '.', byte('0'+f/10))
 		if f%10 != 0 {
@@ -55,18 +63,42 @@ func (c *canvas) num(v float64) {
 	c.b = append(c.b, ' ')
 }
 
-// x and y append a place with one decimal: a tenth of a point is finer than a printer's dot and packs well.
-func (c *canvas) x(mm float64)    { c.num(math.Round(mm*ptPerMM*10) / 10) }
+// appendInt appends the digits of n, which are few: a place on a page.
+func appendInt(b []byte, n int64) []byte {
+	if n < 0 || n > 9999 {
+		return strconv.AppendInt(b, n, 10)
+	}
+	if n > 999 {
+		b = append(b, byte('0'+n/1000))
+	}
+	if n > 99 {
+		b = append(b, byte('0'+n/100%10))
+	}
+	if n > 9 {
+		b = append(b, byte('0'+n/10%10))
+	}
+	return append(b, byte('0'+n%10))
+}
+
+// tenths is a place with one decimal: a tenth of a point is finer than a printer's dot and packs well.
+func tenths(mm float64) int64 { return int64(math.Round(mm * ptPerMM * 10)) }
+
+// x and y append a place.
+func (c *canvas) x(mm float64)    { c.hundredths(tenths(mm) * 10) }
 func (c *canvas) y(mm float64)    { c.x(c.height - mm) }
 func (c *canvas) xy(x, y float64) { c.x(x); c.y(y) }
 func (c *canvas) op(s string)     { c.b = append(append(c.b, s...), '\n') }
 
-func (c *canvas) channels(k Color) {
-	for _, v := range [3]uint8{k.R, k.G, k.B} {
-		n := (int(v)*1000 + 127) / 255
-		c.b = strconv.AppendFloat(c.b, float64(n)/1000, 'f', -1, 64)
-		c.b = append(c.b, ' ')
+// shares holds each channel as PDF has it, 0 to 1 in thousandths, a space after it.
+var shares = func() (out [256]string) {
+	for v := range out {
+		out[v] = strconv.FormatFloat(float64((v*1000+127)/255)/1000, 'f', -1, 64) + " "
 	}
+	return out
+}()
+
+func (c *canvas) channels(k Color) {
+	c.b = append(append(append(c.b, shares[k.R]...), shares[k.G]...), shares[k.B]...)
 }
 
 func (c *canvas) setFill(k Color) {
@@ -86,8 +118,12 @@ func (c *canvas) setStroke(k Color, width float64) {
 }
 
 // save and restore bracket a clip.
-func (c *canvas) save() { c.op("q") }
+func (c *canvas) save() {
+	c.endText()
+	c.op("q")
+}
 func (c *canvas) restore() {
+	c.endText()
 	c.op("Q")
 	c.res, c.set = "", false
 }
@@ -99,13 +135,18 @@ func (c *canvas) rect(x, y, w, h float64, k Color) {
 }
 
 func (c *canvas) rectPath(x, y, w, h float64) {
+	c.endText()
 	c.xy(x, y+h)
 	c.x(w)
 	c.x(h)
 	c.b = append(c.b, "re "...)
 }
 
-func (c *canvas) moveTo(x, y float64) { c.xy(x, y); c.b = append(c.b, "m "...) }
+func (c *canvas) moveTo(x, y float64) {
+	c.endText()
+	c.xy(x, y)
+	c.b = append(c.b, "m "...)
+}
 func (c *canvas) lineTo(x, y float64) { c.xy(x, y); c.b = append(c.b, "l "...) }
 func (c *canvas) curveTo(x1, y1, x2, y2, x, y float64) {
 	c.xy(x1, y1)
@@ -171,16 +212,31 @@ func (c *canvas) text(x, y float64, st style, k Color, s string) float64 {
 	}
 	c.beginText(x, y, k)
 	units := c.show(st, s)
-	c.op("ET")
 	return x + float64(units)*st.size*mmPerPt/1000
 }
 
-// beginText opens a text object; show prints in it, one piece after the other, until "ET".
+// beginText puts the pen at a place; show prints there, one piece after the other. Texts in a row share one text object: each
+// says how far its beginning is from the one before, in the tenths that both were rounded to, so that nothing adds up.
 func (c *canvas) beginText(x, y float64, k Color) {
 	c.setFill(k)
-	c.b = append(c.b, "BT "...)
-	c.xy(x, y)
+	tx, ty := tenths(x), tenths(c.height-y)
+	dx, dy := tx-c.lineX, ty-c.lineY
+	if !c.open {
+		c.b = append(c.b, "BT "...)
+		dx, dy, c.open = tx, ty, true
+	}
+	c.lineX, c.lineY = tx, ty
+	c.hundredths(dx * 10)
+	c.hundredths(dy * 10)
 	c.b = append(c.b, "Td "...)
+}
+
+// endText closes the text object, in which no path may be drawn and no state saved.
+func (c *canvas) endText() {
+	if c.open {
+		c.op("ET")
+		c.open = false
+	}
 }
 
 // show prints s at the pen and returns its width in thousandths of the size.
@@ -277,11 +333,22 @@ func (c *canvas) font(st style, plane uint8, res string) {
 	if res == c.res && st.size == c.size {
 		return
 	}
-	c.need(st.face, plane)
+	c.used[st.face] |= 1 << plane
 	c.b = append(append(append(c.b, '/'), res...), ' ')
 	c.num(st.size)
 	c.b = append(c.b, "Tf "...)
 	c.res, c.size = res, st.size
+}
+
+// textUp prints s upwards in the middle of the height y, its baseline at x.
+func (c *canvas) textUp(x, y float64, st style, k Color, s string) {
+	c.endText()
+	c.setFill(k)
+	c.b = append(c.b, "BT 0 1 -1 0 "...)
+	c.xy(x, y+c.width(st, s)/2)
+	c.b = append(c.b, "Tm "...)
+	c.show(st, s)
+	c.op("ET")
 }
 
 func (c *canvas) textRight(x, y float64, st style, k Color, s string) {

@@ -19,31 +19,31 @@ const (
 // faceCard lays out both faces on r.faces and returns what lies under them.
 func (r *Run) faceCard(s Sheet) ([][]furniture, error) {
 	f, cl := cr80, &s.Claims
-	t := newTable(cl, r.rep)
+	t := r.table(cl)
 	width := f.w - 2*f.margin
-	p, err := t.fit(r.rep, width, f.h-4-f.gridTop(), f.cell)
+	p, err := t.fit(width, f.h-4-f.gridTop(), f.cell)
 	if err != nil {
 		return nil, fmt.Errorf("%w on one face of 85.6 × 54 mm at %d points: issue one card for each person, or the letter", err, minSize)
 	}
 	c := r.faces[0]
 	end := r.drawFront(c, f, width, &s, t, p)
 	// The key of the domains goes under the table when it has room there, else on the second face.
-	key := para{spans: domainKey(t, s.Codes, cl.ValidFrom()), color: quiet}
+	key := para{spans: r.legend(t, s.Codes, cl.ValidFrom()), color: quiet}
 	var keys []para
 	var under []furniture
-	if fl := r.rep.setFlow([]para{key}, width, f.h-4.2-end-1, 6); fl != nil {
+	if fl := r.prose([]para{key}).fit(width, f.h-4.2-end-1, 6); fl != nil {
 		under = r.shared(c, fl, f.margin, end+1)
 	} else {
 		keys = append(keys, key)
 	}
 	c.textRight(f.w-f.margin, f.h-1.7, style{condBold, 6}, ink, phraseNumber+cl.Place.String())
 
-	small, err := r.drawBack(r.faces[1], &s, keys)
+	small, err := r.drawBack(r.faces[1], &s, t, keys)
 	if err != nil {
 		return nil, err
 	}
 	insurer := s.Insurer.Name
-	still := furniture{key: fmt.Sprintf("front %t %q", cl.Responsable, insurer), logo: []box{f.logoBox()}, draw: func(c *canvas) {
+	still := furniture{key: r.stillKey(&s), logo: []box{f.logoBox()}, draw: func(c *canvas) {
 		c.rect(0, 0, f.w, f.h, white)
 		r.drawFrontStill(c, f, insurer, cl.Responsable)
 		c.text(f.margin, f.h-1.7, style{cond, 5.25}, quiet, phraseBase)
@@ -72,7 +72,7 @@ func (r *Run) drawBackStill(c *canvas) {
 
 // drawBack prints a card's own part of the second face: its code, its number, what it must say, and of the keys as much as
 // has room.
-func (r *Run) drawBack(c *canvas, s *Sheet, keys []para) ([]furniture, error) {
+func (r *Run) drawBack(c *canvas, s *Sheet, t *table, keys []para) ([]furniture, error) {
 	cl := &s.Claims
 	c.symbol(s.Symbol, (backPanel-backSymbol)/2, 3.4, backSymbol)
 	x := backPanel + 0.55 + 3
@@ -86,14 +86,14 @@ func (r *Run) drawBack(c *canvas, s *Sheet, keys []para) ([]furniture, error) {
 	const gap = 1.1
 	need := noteParas(cl, gap)
 	need = append(need, para{spans: []span{{true, s.Insurer.Name}}, color: ink, gap: gap})
-	need = append(need, phoneParas(s.Insurer, gap*0.3)...)
+	need = append(need, r.phones(s.Insurer, gap*0.3)...)
 	need = append(need, para{spans: []span{{true, phraseNoLink}, {false, " " + phraseHolds}}, color: ink, gap: gap})
-	values := para{spans: valueKey(cl), color: quiet, gap: gap}
+	values := para{spans: r.signs(cl, t), color: quiet, gap: gap}
 	for i := range keys {
 		keys[i].gap = gap
 	}
 	for _, optional := range [][]para{append([]para{values}, keys...), {values}, nil} {
-		if fl := r.rep.setFlow(append(need[:len(need):len(need)], optional...), width, bottom-top, 7); fl != nil {
+		if fl := r.prose(append(need[:len(need):len(need)], optional...)).fit(width, bottom-top, 7); fl != nil {
 			return r.shared(c, fl, x, top), nil
 		}
 	}

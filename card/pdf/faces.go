@@ -178,6 +178,40 @@ func CheckText(s string) error {
 	return nil
 }
 
+// planeSet is a set of planes, one bit each.
+type planeSet [faceCount]uint8
+
+// each adds used to s and calls f for each plane that s did not have.
+func (s *planeSet) each(used planeSet, f func(face, int)) {
+	for i, bits := range used {
+		for p := 0; bits&^s[i] != 0; p++ {
+			if bits&^s[i]&(1<<p) != 0 {
+				s[i] |= 1 << p
+				f(face(i), p)
+			}
+		}
+	}
+}
+
+// newDocument is an empty document of pages of one size, in which nothing depends on the clock or on the order of a map.
+func newDocument(size fpdf.SizeType, lang string) *fpdf.Fpdf {
+	doc := fpdf.NewCustom(&fpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: size})
+	doc.SetCatalogSort(true)
+	doc.SetCompression(false) // pack does it
+	doc.SetMargins(0, 0, 0)
+	doc.SetAutoPageBreak(false, 0)
+	doc.SetLang(lang)
+	return doc
+}
+
+// addFonts adds the used planes to doc, unless it has them.
+func addFonts(doc *fpdf.Fpdf, rep *repertoire, added *planeSet, used planeSet) {
+	added.each(used, func(f face, p int) {
+		pl := &rep.planes[f][p]
+		doc.AddFontFromBytes(familyOf(f, p), "", pl.def, pl.file)
+	})
+}
+
 // style is a face at a size in points.
 type style struct {
 	face face

@@ -3,6 +3,8 @@
 package pdf
 
 import (
+	"encoding/binary"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -40,37 +42,86 @@ type flow struct {
 	lines  []flowLine
 	size   float64
 	height float64
+	id     string // among the flows of a run; "" for one that is not remembered
 }
 
-// setFlow sets paras in a column of width mm, at the largest size from largest down to minSize whose height is at most
-// height, or returns nil.
-func (r *repertoire) setFlow(paras []para, width, height, largest float64) *flow {
-	words := make([][]word, len(paras))
-	for i, p := range paras {
-		words[i] = r.words(p.spans)
+// prose is a text measured once, and how it was set before.
+type prose struct {
+	rep   *repertoire
+	paras []para
+	words [][]word
+	id    string
+	tried []setting
+}
+
+// setting is what a text came to in a column at a size.
+type setting struct {
+	width, size, height float64
+	flow                *flow // nil until it was wanted
+}
+
+func (r *repertoire) newProse(paras []para) *prose {
+	p := &prose{rep: r, paras: paras, words: make([][]word, len(paras))}
+	for i := range paras {
+		p.words[i] = r.words(paras[i].spans)
 	}
-	for size := largest; size >= minSize; size -= 0.25 {
-		f := flow{paras: paras, size: size}
-		for i, p := range paras { // heights first: most sizes do not fit
-			f.setPara(r, i, p, words[i], width, false)
+	return p
+}
+
+// at returns what p comes to in a column of width mm at a size: only the height is sure to be known.
+func (p *prose) at(width, size float64) *setting {
+	for i := range p.tried {
+		if s := &p.tried[i]; s.size == size && s.width == width {
+			return s
 		}
-		if f.height <= height {
-			set := &flow{paras: paras, size: size}
-			for i, p := range paras {
-				set.setPara(r, i, p, words[i], width, true)
-			}
-			return set
+	}
+	f := flow{size: size}
+	for i := range p.paras {
+		f.setPara(p.rep, i, &p.paras[i], p.words[i], width, false)
+	}
+	p.tried = append(p.tried, setting{width: width, size: size, height: f.height})
+	return &p.tried[len(p.tried)-1]
+}
+
+// set returns p set in a column of width mm at a size.
+func (p *prose) set(width, size float64) *flow {
+	s := p.at(width, size)
+	if s.flow == nil {
+		f := &flow{paras: p.paras, size: size}
+		for i := range p.paras {
+			f.setPara(p.rep, i, &p.paras[i], p.words[i], width, true)
+		}
+		if p.id != "" {
+			f.id = string(strconv.AppendFloat(append(strconv.AppendFloat([]byte(p.id), width, 'f', 2, 64), ' '), size, 'f', 2, 64))
+		}
+		s.flow = f
+	}
+	return s.flow
+}
+
+// fit sets p in a column of width mm, at the largest size from largest down to minSize whose height is at most height, or
+// returns nil.
+func (p *prose) fit(width, height, largest float64) *flow {
+	for size := largest; size >= minSize; size -= 0.25 {
+		if p.at(width, size).height <= height {
+			return p.set(width, size)
 		}
 	}
 	return nil
 }
 
 func (r *repertoire) words(spans []span) []word {
-	var out []word
+	n := 0
+	for i := range spans {
+		n += strings.Count(spans[i].s, " ") + 1
+	}
+	out := make([]word, 0, n)
 	for _, s := range spans {
 		f := faceOf(s.bold)
-		for i, w := range strings.FieldsFunc(s.s, isBreak) {
-			glued := i == 0 && !strings.HasPrefix(s.s, " ")
+		first := true
+		for w := range strings.FieldsFuncSeq(s.s, isBreak) {
+			glued := first && s.s[0] != ' '
+			first = false
 			out = append(out, word{span{s.bold, w}, r.units(f, w), glued && len(out) > 0})
 		}
 	}
@@ -85,7 +136,7 @@ func faceOf(bold bool) face {
 }
 
 // setPara breaks one paragraph into lines, and keeps them when keep is set.
-func (f *flow) setPara(r *repertoire, n int, p para, words []word, width float64, keep bool) {
+func (f *flow) setPara(r *repertoire, n int, p *para, words []word, width float64, keep bool) {
 	size := f.size + p.plus
 	limit := int(width * 1000 * ptPerMM / size)
 	if f.height > 0 {
@@ -133,14 +184,13 @@ func (f *flow) setPara(r *repertoire, n int, p para, words []word, width float64
 	flush()
 }
 
-// key says all that f looks like when drawn at x.
-func (f *flow) key(x float64) string {
-	b := strconv.AppendFloat([]byte("flow "), f.size, 'f', 2, 64)
-	b = strconv.AppendFloat(append(b, ' '), x, 'f', 2, 64)
-	b = strconv.AppendInt(append(b, ' '), int64(len(f.lines)), 10)
-	b = strconv.AppendFloat(append(b, ' '), f.height, 'f', 3, 64)
-	for _, p := range f.paras {
+// appendKey appends all that paragraphs look like.
+func appendKey(b []byte, paras []para) []byte {
+	for i := range paras {
+		p := &paras[i]
 		b = append(b, '\x00', p.color.R, p.color.G, p.color.B)
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.plus))
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.gap))
 		for _, s := range p.spans {
 			if s.bold {
 				b = append(b, '\x01')
@@ -148,7 +198,7 @@ func (f *flow) key(x float64) string {
 			b = append(append(b, s.s...), '\x02')
 		}
 	}
-	return string(b)
+	return b
 }
 
 // drawFlow prints f with its top at y and returns its bottom.
@@ -164,21 +214,21 @@ func (c *canvas) drawFlow(f *flow, x, y float64) float64 {
 			last = l.para
 		}
 		c.beginText(x, y+lead(size)*0.78, p.color)
-		var run strings.Builder
+		run := c.words[:0]
 		for i, w := range l.words {
 			if i > 0 && w.bold != l.words[i-1].bold {
-				c.show(style{faceOf(l.words[i-1].bold), size}, run.String())
-				run.Reset()
+				c.show(style{faceOf(l.words[i-1].bold), size}, string(run))
+				run = run[:0]
 			}
 			if i > 0 && !w.glued {
-				run.WriteByte(' ')
+				run = append(run, ' ')
 			}
-			run.WriteString(w.s)
+			run = append(run, w.s...)
 			if i == len(l.words)-1 {
-				c.show(style{faceOf(w.bold), size}, run.String())
+				c.show(style{faceOf(w.bold), size}, string(run))
 			}
 		}
-		c.op("ET")
+		c.words = run
 		y += lead(size)
 	}
 	return y

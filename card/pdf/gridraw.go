@@ -21,7 +21,8 @@ func (c *canvas) drawGrid(t *table, p *plan, x, y, width float64, look gridLook)
 		c.codes(t, p, p.bands, x+p.name+p.date, y, look)
 		y += h
 	}
-	for bi, b := range t.blocks {
+	for bi := range t.blocks {
+		b := &t.blocks[bi]
 		h := p.blocks[bi]
 		vx, vy := x+p.name+p.date, y
 		air := h // beyond what the bands need, shared among them
@@ -91,7 +92,7 @@ func (c *canvas) codes(t *table, p *plan, bands []band, x, y float64, look gridL
 }
 
 // values prints one block's cells in a strip of height h: circuits first, then values, so that the font changes once.
-func (c *canvas) values(b block, p *plan, run band, x, y, h float64) {
+func (c *canvas) values(b *block, p *plan, run band, x, y, h float64) {
 	mid := y + h/2 + p.size*0.125 // baseline that centres capitals and figures
 	half := lead(p.size) / 2
 	cx := x

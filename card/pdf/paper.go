@@ -119,32 +119,22 @@ func WritePaper(w io.Writer, p Paper) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	doc := fpdf.NewCustom(&fpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: fpdf.SizeType{Wd: a4Width, Ht: a4Height}})
-	doc.SetCatalogSort(true)
-	doc.SetCompression(false) // pack does it
-	doc.SetMargins(0, 0, 0)
-	doc.SetAutoPageBreak(false, 0)
-	doc.SetLang("fr-FR")
-	rep, added := loadFaces(), map[fontKey]bool{}
-	need := func(f face, n uint8) {
-		if k := (fontKey{f, n}); !added[k] {
-			added[k] = true
-			pl := &rep.planes[f][n]
-			doc.AddFontFromBytes(familyOf(f, int(n)), "", pl.def, pl.file)
-		}
-	}
+	doc := newDocument(fpdf.SizeType{Wd: a4Width, Ht: a4Height}, "fr-FR")
+	rep := loadFaces()
+	var added planeSet
 	set, pages, err := p.set(rep)
 	if err != nil {
 		return err
 	}
 	for i, page := range pages {
-		c := newCanvas(a4Height, rep, need)
+		c := newCanvas(a4Height, rep)
 		set.page(c, page, i+1, len(pages))
 		if c.err != nil {
 			return c.err
 		}
+		addFonts(doc, rep, &added, c.used)
 		doc.AddPage()
-		doc.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(c.b, []byte("\n"))))
+		doc.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(c.bytes(), []byte("\n"))))
 	}
 	doc.SetTitle(p.Title, true)
 	doc.SetCreator("Sceau", true)
@@ -155,7 +145,7 @@ func WritePaper(w io.Writer, p Paper) error {
 	if err := doc.Output(&plain); err != nil {
 		return err
 	}
-	_, err = pack(w, plain.Bytes())
+	_, err = pack(w, plain.Bytes(), nil)
 	return err
 }
 

@@ -1,6 +1,10 @@
 // Package pdf prints cards: the A4 letter with the card to cut out, and the 85.6 × 54 mm card of two faces. It is pure:
 // claims, a symbol and a theme come in, bytes go out, and the same input gives the same bytes.
 //
+// A print run is one document of up to 5,000 cards. For the trade it adds what RunOptions ask for: the address in the window
+// of an envelope (window.go has the measures), marks by which an inserting machine tells letters apart (marks.go has their
+// meaning and measures), a readable sequence number, and sheets of two or ten small cards with crop marks.
+//
 // A document holds no link, script, attachment or form, and no person's name outside its pages.
 package pdf
 
@@ -44,12 +48,15 @@ func (l Layout) String() string {
 // minSize is the smallest type on any card, in points.
 const minSize = 5
 
-// Sheet is what one card says and shows. All four are required.
+// Sheet is what one card says and shows. The first four are required.
 type Sheet struct {
 	Claims  card.Claims
 	Symbol  *qr.Matrix
 	Insurer *card.Insurer
 	Codes   *rights.Codes
+
+	Address  []string // where the letter goes, as printed: 1 to 6 lines of at most 38 characters; shown only in a window
+	Sequence int64    // the sheet's number in its run, from 1; 0 for none
 }
 
 // A4 writes the letter of one card.

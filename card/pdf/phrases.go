@@ -13,53 +13,69 @@ import (
 const (
 	phraseNumber  = "Carte n° "
 	phraseEdited  = "Éditée le "
-	phraseBase    = "Taux en % de la base de remboursement, Sécurité sociale incluse."
-	phraseNoLink  = "Ce code ne contient aucun lien : il n’ouvre jamais de page web."
+	phraseBase    = "Taux en\u00a0% de la base de remboursement, Sécurité sociale incluse."
+	phraseNoLink  = "Ce code ne contient aucun lien\u00a0: il n’ouvre jamais de page web."
 	phraseHolds   = "Il contient exactement ce qui est imprimé, sans numéro de Sécurité sociale."
 	phraseCheck   = "Carte à vérifier au comptoir"
 	phraseOffline = "Code signé, vérifiable hors connexion."
-	phrasePros    = "Professionnels de santé : "
-	phraseMembers = "Assurés : "
+	phrasePros    = "Professionnels de santé\u00a0: "
+	phraseMembers = "Assurés\u00a0: "
 )
 
 // separator stands between the entries of a key and never begins a line.
 const separator = "\u00a0·"
 
-// valueKey explains the signs of the grid that the card uses.
-func valueKey(c *card.Claims) []span {
-	var has [rights.Amount + 1]bool
-	pairs := 0
-	for _, g := range c.Guarantees {
-		for _, v := range g.Values {
-			has[v.Value.Kind] = true
+// Signs of the grid that may need to be explained.
+const (
+	signRates3 = 1 << iota
+	signPEC
+	signTM
+	signAmount
+	signNone
+	signResponsable
+)
+
+// signsOf returns the signs that a card with that many domains uses.
+func signsOf(c *card.Claims, domains int) int {
+	of := [rights.Amount + 1]int{rights.Rates3: signRates3, rights.PEC: signPEC, rights.TM: signTM, rights.Amount: signAmount, rights.None: signNone}
+	n, pairs := 0, 0
+	for i := range c.Guarantees {
+		g := &c.Guarantees[i]
+		for k := range g.Values {
+			n |= of[g.Values[k].Value.Kind]
 		}
 		pairs += len(g.People) * len(g.Values)
 	}
-	missing := pairs < len(c.People)*len(c.Domains())
-	var out []span
-	add := func(sign, means string) {
-		if out != nil {
-			out[len(out)-1].s += separator
-		}
-		out = append(out, span{true, " " + sign}, span{false, " " + means})
-	}
-	if has[rights.Rates3] {
-		add("a/b/c", "médicaments remboursés à 65, 30 et 15\u00a0%")
-	}
-	if has[rights.PEC] {
-		add("PEC", "prise en charge à demander avant")
-	}
-	if has[rights.TM] {
-		add("TM", "ticket modérateur seul")
-	}
-	if has[rights.Amount] {
-		add("EUR", "forfait en euros")
-	}
-	if has[rights.None] || missing {
-		add("-", "pas de tiers payant")
+	if pairs < len(c.People)*domains {
+		n |= signNone
 	}
 	if c.Responsable {
-		add("R", "contrat responsable")
+		n |= signResponsable
+	}
+	return n
+}
+
+// valueKey explains signs.
+func valueKey(signs int) []span {
+	out := []span{}
+	for _, s := range []struct {
+		bit         int
+		sign, means string
+	}{
+		{signRates3, "a/b/c", "médicaments remboursés à 65, 30 et 15\u00a0%"},
+		{signPEC, "PEC", "prise en charge à demander avant"},
+		{signTM, "TM", "ticket modérateur seul"},
+		{signAmount, "EUR", "forfait en euros"},
+		{signNone, "-", "pas de tiers payant"},
+		{signResponsable, "R", "contrat responsable"},
+	} {
+		if signs&s.bit == 0 {
+			continue
+		}
+		if len(out) > 0 {
+			out[len(out)-1].s += separator
+		}
+		out = append(out, span{true, " " + s.sign}, span{false, " " + s.means})
 	}
 	return out
 }

@@ -14,7 +14,7 @@ import (
 	"sceau/card"
 )
 
-// MaxRun is the number of cards that one document may hold: 5,000 letters make about 15 MB.
+// MaxRun is the number of cards that one document may hold: 5,000 letters make about 13 MB.
 const MaxRun = 5000
 
 // page sizes, mm
@@ -27,14 +27,19 @@ const (
 // A failed Add leaves nothing of that card in the document, and the run goes on.
 type Run struct {
 	layout Layout
+	set    RunOptions
 	theme  Theme
 	rep    *repertoire
-	pdf    *fpdf.Fpdf
-	height float64
+	pdf    *fpdf.Fpdf    // fonts, templates, metadata and one page, after whose pattern pack stamps the others
+	size   fpdf.SizeType // of a face: the letter's page, or the card
 
-	added     map[fontKey]bool
+	added     planeSet
 	furniture map[string]*piece // by what it shows
 	faces     [2]*canvas        // one for each page of a card, reused
+	memory    memory
+	page      []byte     // contents of the page being made
+	pages     [][]byte   // deflated contents of the pages made
+	press     pressSheet // of several cards, the one being filled
 	cards     int
 	first     card.Place
 	author    string // "" once cards of several insurers are in
@@ -43,13 +48,14 @@ type Run struct {
 	done      bool
 }
 
-type fontKey struct {
-	face  face
-	plane uint8
-}
-
 // NewRun starts a document. A nil theme is the default one.
-func NewRun(l Layout, t *Theme) (*Run, error) {
+func NewRun(l Layout, t *Theme) (*Run, error) { return NewRunWith(l, t, RunOptions{}) }
+
+// NewRunWith starts a document with what the trade asks for. Options that the layout cannot have are ErrSheet.
+func NewRunWith(l Layout, t *Theme, o RunOptions) (*Run, error) {
+	if err := o.check(l); err != nil {
+		return nil, err
+	}
 	if t == nil {
 		t = DefaultTheme()
 	}
@@ -62,36 +68,27 @@ func NewRun(l Layout, t *Theme) (*Run, error) {
 	size := fpdf.SizeType{Wd: a4Width, Ht: a4Height}
 	if l == LayoutCard {
 		size = fpdf.SizeType{Wd: cardWidth, Ht: cardHeight}
-	} else if l != LayoutA4 {
-		return nil, fmt.Errorf("%w: unknown layout %d", ErrSheet, l)
 	}
-	r := &Run{layout: l, theme: *t, rep: loadFaces(), height: size.Ht, added: map[fontKey]bool{}, furniture: map[string]*piece{}}
-	r.pdf = fpdf.NewCustom(&fpdf.InitType{OrientationStr: "P", UnitStr: "mm", Size: size})
-	r.pdf.SetCatalogSort(true)
-	r.pdf.SetCompression(false) // pack does it
-	r.pdf.SetMargins(0, 0, 0)
-	r.pdf.SetAutoPageBreak(false, 0)
-	r.pdf.SetLang("fr-FR")
+	r := &Run{layout: l, set: o, theme: *t, rep: loadFaces(), size: size, furniture: map[string]*piece{}}
+	page := size
+	if o.Sheet != ImposeNone {
+		page = fpdf.SizeType{Wd: a4Width, Ht: a4Height}
+	}
+	r.pdf = newDocument(page, "fr-FR")
 	if t.logo != nil {
 		r.pdf.RegisterImageOptionsReader(logoName, fpdf.ImageOptions{ImageType: "PNG"}, bytes.NewReader(t.logo.png))
 	}
+	r.pdf.AddPage()
 	for i := range r.faces {
-		r.faces[i] = newCanvas(r.height, r.rep, r.need)
+		r.faces[i] = newCanvas(size.Ht, r.rep)
 	}
 	return r, r.pdf.Error()
 }
 
 const logoName = "logo"
 
-// need adds a font to the document on its first use.
-func (r *Run) need(f face, p uint8) {
-	k := fontKey{f, p}
-	if !r.added[k] {
-		r.added[k] = true
-		pl := &r.rep.planes[f][p]
-		r.pdf.AddFontFromBytes(familyOf(f, int(p)), "", pl.def, pl.file)
-	}
-}
+// need adds the fonts of a stream to the document on their first use.
+func (r *Run) need(used planeSet) { addFonts(r.pdf, r.rep, &r.added, used) }
 
 // Add appends one card. Errors are of the families ErrSheet, ErrGlyph and ErrNoRoom; none of them names a person.
 func (r *Run) Add(s Sheet) error {
@@ -102,6 +99,9 @@ func (r *Run) Add(s Sheet) error {
 		return fmt.Errorf("%w: a run holds at most %d cards", ErrSheet, MaxRun)
 	}
 	if err := s.check(); err != nil {
+		return err
+	}
+	if err := s.checkTrade(r.set); err != nil {
 		return err
 	}
 	for _, c := range r.faces {
@@ -128,15 +128,34 @@ func (r *Run) Add(s Sheet) error {
 			}
 		}
 	}
-	for i, pieces := range under {
-		r.pdf.AddPage()
-		for _, u := range pieces {
-			r.place(u)
-		}
-		r.pdf.RawWriteBuf(bytes.NewReader(bytes.TrimSuffix(r.faces[i].b, []byte("\n"))))
+	if err := r.compose(&s, under); err != nil {
+		return err
 	}
 	r.note(s)
 	return r.pdf.Error()
+}
+
+// compose makes the pages of a card that is laid out, or puts its faces on the sheet.
+func (r *Run) compose(s *Sheet, under [][]furniture) error {
+	if r.set.Sheet != ImposeNone {
+		return r.impose(s, under)
+	}
+	for i, pieces := range under {
+		r.page = r.face(r.page[:0], r.faces[i], pieces)
+		if err := r.keep(r.page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// face appends what one face shows: the furniture under it and its own canvas.
+func (r *Run) face(b []byte, c *canvas, under []furniture) []byte {
+	for _, u := range under {
+		b = r.place(b, u)
+	}
+	r.need(c.used)
+	return append(b, c.bytes()...)
 }
 
 // note keeps what the metadata will say.
@@ -167,13 +186,13 @@ func (r *Run) prepare(u furniture) error {
 	if _, ok := r.furniture[u.key]; ok {
 		return nil
 	}
-	c := newCanvas(r.height, r.rep, r.need)
+	c := newCanvas(r.size.Ht, r.rep)
 	u.draw(c)
 	if c.err != nil {
 		return c.err
 	}
-	tpl := r.pdf.CreateTemplate(func(t *fpdf.Tpl) {
-		t.RawWriteStr(string(bytes.TrimSuffix(c.b, []byte("\n"))))
+	tpl := r.pdf.CreateTemplateCustom(fpdf.PointType{}, r.size, func(t *fpdf.Tpl) {
+		t.RawWriteStr(string(bytes.TrimSuffix(c.bytes(), []byte("\n"))))
 		for _, b := range u.logo {
 			if r.theme.logo == nil {
 				break
@@ -182,43 +201,30 @@ func (r *Run) prepare(u furniture) error {
 			t.ImageOptions(logoName, b.x, b.y, b.w, b.h, false, fpdf.ImageOptions{}, 0, "")
 		}
 	})
-	r.furniture[u.key] = &piece{op: "/TPL" + tpl.ID() + " Do", fresh: tpl}
+	r.furniture[u.key] = &piece{op: "/TPL" + tpl.ID() + " Do", used: c.used, fresh: tpl}
 	return r.pdf.Error()
 }
 
 // piece is drawn furniture.
 type piece struct {
 	op    string        // draws it on any page
+	used  planeSet      // its fonts
 	fresh fpdf.Template // until its first use, by which fpdf learns of it
 }
 
-// place puts furniture on the open page.
-func (r *Run) place(u furniture) {
+// place appends the use of furniture.
+func (r *Run) place(b []byte, u furniture) []byte {
 	p := r.furniture[u.key]
 	if p.fresh != nil {
-		_, size := p.fresh.Size()
-		r.pdf.UseTemplateScaled(p.fresh, fpdf.PointType{X: 0, Y: u.down}, size)
+		r.need(p.used)
+		r.pdf.UseTemplate(p.fresh) // on fpdf's own page, which pack replaces
 		p.fresh = nil
-		return
 	}
 	if u.down == 0 {
-		r.pdf.RawWriteStr(p.op)
-		return
+		return append(append(b, p.op...), '\n')
 	}
-	r.pdf.RawWriteStr("q 1 0 0 1 0 " + strconv.FormatFloat(-u.down*ptPerMM, 'f', 1, 64) + " cm " + p.op + " Q")
-}
-
-// maxShared bounds the small print that a run shares between cards; beyond it each card has its own.
-const maxShared = 400
-
-// shared makes furniture of a set text when it may come again, or draws it on c.
-func (r *Run) shared(c *canvas, f *flow, x, y float64) []furniture {
-	key := f.key(x)
-	if _, ok := r.furniture[key]; !ok && len(r.furniture) >= maxShared {
-		c.drawFlow(f, x, y)
-		return nil
-	}
-	return []furniture{{key: key, down: y, draw: func(c *canvas) { c.drawFlow(f, x, 0) }}}
+	b = strconv.AppendFloat(append(b, "q 1 0 0 1 0 "...), -u.down*ptPerMM, 'f', 1, 64)
+	return append(append(append(b, " cm "...), p.op...), " Q\n"...)
 }
 
 // WriteTo writes the document and ends the run.
@@ -227,6 +233,9 @@ func (r *Run) WriteTo(w io.Writer) (int64, error) {
 		return 0, fmt.Errorf("%w: nothing to write", ErrSheet)
 	}
 	r.done = true
+	if err := r.endSheet(); err != nil {
+		return 0, err
+	}
 	title := "Carte de tiers payant n° " + r.first.String()
 	if r.cards > 1 {
 		title = fmt.Sprintf("Cartes de tiers payant (%d cartes)", r.cards)
@@ -245,5 +254,5 @@ func (r *Run) WriteTo(w io.Writer) (int64, error) {
 	if err := r.pdf.Output(&plain); err != nil {
 		return 0, err
 	}
-	return pack(w, plain.Bytes())
+	return pack(w, plain.Bytes(), r.pages)
 }

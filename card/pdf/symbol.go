@@ -14,17 +14,21 @@ const (
 // and smoothing across whole modules is what makes a scan of a laser print fail; across half ones it is harmless.
 const oversample = 2
 
-// doubled holds, for each 4 modules, their 8 pixels in hexadecimal.
-var doubled = func() (out [16][2]byte) {
-	const digits = "03cf"
+// doubled holds, for each 4 modules, their 8 pixels.
+var doubled = func() (out [16]byte) {
 	for v := range out {
-		out[v] = [2]byte{digits[v>>2], digits[v&3]}
+		for bit := range 4 {
+			if v>>bit&1 != 0 {
+				out[v] |= 3 << (2 * bit)
+			}
+		}
 	}
 	return out
 }()
 
-// symbol draws m in a white square of side mm, quiet zone included. The modules are a 1-bit inline image in hexadecimal,
-// which the page's compression brings back to about its bits, and which no reader can mistake for the end of the image.
+// symbol draws m in a white square of side mm, quiet zone included. The modules are a 1-bit inline image. Its bytes are pairs
+// of equal bits, which neither E nor I is, and the first is black: so no reader can mistake one for the end of the image or
+// for the space before it.
 func (c *canvas) symbol(m *qr.Matrix, x, y, side float64) {
 	n := m.Size()
 	module := side / float64(n+2*quietModules)
@@ -40,16 +44,15 @@ func (c *canvas) symbol(m *qr.Matrix, x, y, side float64) {
 	c.num(float64(n * oversample))
 	c.b = append(c.b, "/H "...)
 	c.num(float64(n * oversample))
-	c.b = append(c.b, "/BPC 1 /CS /G /D [1 0] /F /AHx ID\n"...)
+	c.b = append(c.b, "/BPC 1 /CS /G /D [1 0] ID\n"...)
 	bytesRow := (n*oversample + 7) / 8
 	for row := range n {
 		from := len(c.b)
 		for _, v := range m.Row(row) {
-			hi, lo := doubled[v>>4], doubled[v&15]
-			c.b = append(c.b, hi[0], hi[1], lo[0], lo[1])
+			c.b = append(c.b, doubled[v>>4], doubled[v&15])
 		}
-		c.b = c.b[:from+2*bytesRow]
+		c.b = c.b[:from+bytesRow]
 		c.b = append(c.b, c.b[from:]...)
 	}
-	c.op(">\nEI Q")
+	c.op("\nEI Q")
 }

@@ -74,3 +74,34 @@ func TestTableIsTheClaims(t *testing.T) {
 		t.Fatalf("only %d households whose people differ", mixed)
 	}
 }
+
+// Heights of rows are planned from a count of lines, and the lines are made later: both must agree.
+func TestCountedLinesAreTheLines(t *testing.T) {
+	rep := loadFaces()
+	broken := 0
+	for _, s := range households(t) {
+		table := newTable(&s.Claims, rep)
+		for _, who := range table.people {
+			for _, f := range []face{cond, condBold} {
+				for width := 2.0; width < 60; width += 0.7 {
+					words := table.parts[who.prenomParts[0]:who.prenomParts[1]]
+					want, name := 0, who.prenom
+					if f == condBold {
+						words, name = table.parts[who.nomParts[0]:who.nomParts[1]], who.nom
+					}
+					want = len(rep.wrap(style{f, 7}, name, width))
+					limit := width * 1000 * ptPerMM / 7
+					if got := rep.lines(f, words, int(limit)); got != want {
+						t.Fatalf("%d lines counted, %d made, in %.1f mm", got, want, width)
+					}
+					if want > len(words) {
+						broken++
+					}
+				}
+			}
+		}
+	}
+	if broken == 0 {
+		t.Error("no word was broken")
+	}
+}

@@ -2,7 +2,10 @@
 
 package pdf
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // lead is the distance of two lines for a size in points, in millimetres.
 func lead(size float64) float64 { return size * mmPerPt * 1.2 }
@@ -40,16 +43,47 @@ func (r *repertoire) wrap(st style, s string, width float64) []string {
 	return lines
 }
 
+// lines counts the lines that wrap makes of the same words.
+func (r *repertoire) lines(f face, words []part, limit int) int {
+	n, used, empty := 0, 0, true
+	for _, word := range words {
+		if !empty && used+r.space[f]+word.units <= limit {
+			used += r.space[f] + word.units
+			continue
+		}
+		if !empty {
+			n++
+		}
+		s, w := word.s, word.units
+		for w > limit {
+			_, tail := r.split(f, s, limit)
+			if tail == "" {
+				break
+			}
+			n++
+			s, w = tail, r.units(f, tail)
+		}
+		used, empty = w, false
+	}
+	if !empty {
+		n++
+	}
+	return n
+}
+
 // split cuts a word that is too wide.
 func (r *repertoire) split(f face, word string, limit int) (head, tail string) {
 	used, cut, hyphen := 0, 0, 0
 	for i, c := range word {
-		w := r.units(f, string(c))
+		w := 0
+		if g, ok := r.find(c); ok && int(g.plane) < len(r.planes[f]) {
+			w = int(r.planes[f][g.plane].width[g.code])
+		}
 		if used+w > limit && i > 0 && w > 0 {
 			break
 		}
 		used += w
-		cut = i + len(string(c))
+		cut = i + utf8.RuneLen(c)
 		if c == '-' && cut < len(word) {
 			hyphen = cut
 		}
