@@ -44,7 +44,7 @@ func BenchmarkDecodeCountry(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		lst, err := compressStatuses(page.statuses(lastDay))
+		lst, err := compressStatuses(page.statuses(lastDay), zlib.BestCompression)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -5,6 +5,7 @@ package status
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
@@ -57,7 +58,7 @@ func measure(t testing.TB, p population, n int, seed uint64, changes bool) sizes
 	body := newEncoder(nil)
 	newColumns(n, from, published).encode(body, &page.history)
 	s.head = s.wire - len(body.finish())
-	lst, err := compressStatuses(page.statuses(lastDay))
+	lst, err := compressStatuses(page.statuses(lastDay), zlib.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestDraftVectors(t *testing.T) {
 	if got := inflate(t, draftLong2); !bytes.Equal(got, long) {
 		t.Error("the draft's long list inflates to other bytes")
 	}
-	lst, err := compressStatuses(long)
+	lst, err := compressStatuses(long, zlib.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}

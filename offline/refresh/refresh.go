@@ -6,13 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"sceau/card"
-	"sceau/card/status"
 	"sceau/offline"
 	"sceau/rights"
 	"sceau/signing/trust"
@@ -81,8 +78,16 @@ func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report
 		return Report{}, fmt.Errorf("%w: %s", ErrOtherRoot, fingerprint)
 	}
 	report := Report{}
+	p := &packed{Source: src}
 	for range attempts {
-		report, err = once(ctx, shelf, src, root, o)
+		p.forget()
+		report, err = once(ctx, shelf, p, root, o)
+		if err != nil && p.served.Load() > 0 && ctx.Err() == nil && !errors.Is(err, trust.ErrMoved) {
+			// A pack proves nothing: what is wrong may be wrong with it alone.
+			p.plain = true
+			p.forget()
+			report, err = once(ctx, shelf, p, root, o)
+		}
 		if !errors.Is(err, trust.ErrMoved) {
 			break
 		}
@@ -91,7 +96,7 @@ func Sync(ctx context.Context, shelf Shelf, src trust.Source, o Options) (Report
 	return report, err
 }
 
-func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Options) (Report, error) {
+func once(ctx context.Context, shelf Shelf, src *packed, root []byte, o Options) (Report, error) {
 	held, release, err := shelf.Held(ctx, trust.Fingerprint(root))
 	if err != nil {
 		return Report{}, err
@@ -102,7 +107,10 @@ func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Opt
 	if report.New && o.Followed {
 		return report, ErrForgotten
 	}
-	r := &run{held: held, targets: map[string][]byte{}}
+	if held.Trusted != nil && !src.plain {
+		src.held = held.Trusted.Version()
+	}
+	r := &run{held: held, src: src, targets: map[string][]byte{}}
 	next, did, err := trust.Refresh(ctx, src, trust.RefreshOptions{Current: held.Trusted, Root: root, Now: o.Now(), Want: r.take})
 	if err != nil {
 		return report, err
@@ -114,7 +122,7 @@ func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Opt
 	}
 	report.Published, report.Expires, report.Insurers = next.Published(), next.Expires(), len(next.Insurers())
 	report.Lists, report.ByChanges = r.lists, r.byChanges
-	report.Files, report.Bytes = did.Files+1, did.Bytes+int64(len(root))
+	report.Files, report.Bytes = int(src.fetched.Load())+1, src.bytes.Load()+int64(len(root))
 	report.Changed = did.Changed
 	if !report.Changed && r.fetched == 0 {
 		return report, nil
@@ -127,6 +135,8 @@ func once(ctx context.Context, shelf Shelf, src trust.Source, root []byte, o Opt
 // run gathers the targets of one new state.
 type run struct {
 	held      trust.Stored
+	src       *packed
+	changes   map[string][][]byte // of packs, oldest first, by their list's path
 	next      *trust.Trusted
 	targets   map[string][]byte
 	lists     int
@@ -142,6 +152,9 @@ func (r *run) take(ctx context.Context, t *trust.Trusted, source func(path strin
 	}
 	r.next = t
 	if err := r.keepsLists(t); err != nil {
+		return err
+	}
+	if err := r.takePacks(ctx, t); err != nil {
 		return err
 	}
 	for _, key := range append([]string{""}, t.Insurers()...) {
@@ -254,120 +267,4 @@ func (r *run) unchanged(info trust.Info) ([]byte, bool) {
 		return nil, false
 	}
 	return b, true
-}
-
-// takePage brings one list up to date.
-func (r *run) takePage(key string, list uint32, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) error {
-	if b, ok := r.unchanged(info); ok {
-		r.targets[info.Path] = b
-		return nil
-	}
-	old := r.heldPage(info.Path)
-	if old != nil {
-		if b, ok := applyChanges(old, info, all, fetch); ok {
-			r.targets[info.Path] = b
-			r.byChanges++
-			return nil
-		}
-	}
-	b, err := fetch(info.Path)
-	if err != nil {
-		return err
-	}
-	page, err := status.Decode(b)
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrContent, info.Path, err)
-	}
-	switch {
-	case page.Issuer() != key:
-		return fmt.Errorf("%w: %s holds a list of %s", ErrWrongInsurer, info.Path, page.Issuer())
-	case page.List() != list:
-		return fmt.Errorf("%w: %s holds another list", ErrContent, info.Path)
-	case old != nil && !r.renewed(r.next, key):
-		if err := status.Follows(old, page); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrShrunk, info.Path, err)
-		}
-	}
-	r.targets[info.Path] = b
-	return nil
-}
-
-func (r *run) heldPage(path string) *status.Page {
-	if r.held.Target == nil {
-		return nil
-	}
-	b, err := r.held.Target(path)
-	if err != nil {
-		return nil
-	}
-	p, err := status.Decode(b)
-	if err != nil {
-		return nil
-	}
-	return p
-}
-
-// applyChanges follows the changes from the revision held to the one signed, when their files are there and together
-// shorter than the page. Whatever goes wrong, the whole page is the answer: the result must hash to what was signed.
-func applyChanges(old *status.Page, info trust.Info, all map[string]trust.Info, fetch func(path string) ([]byte, error)) ([]byte, bool) {
-	chain, ok := chainOf(old.Revision(), info, all)
-	if !ok {
-		return nil, false
-	}
-	page := old
-	for _, path := range chain {
-		b, err := fetch(path)
-		if err != nil {
-			return nil, false
-		}
-		changes, err := status.DecodeChanges(b)
-		if err != nil {
-			return nil, false
-		}
-		if page, err = changes.Apply(page); err != nil {
-			return nil, false
-		}
-	}
-	b := page.Encode()
-	if info.Check(b) != nil {
-		return nil, false
-	}
-	return b, true
-}
-
-// maxChain bounds the number of change files that one list may take: each costs a request.
-const maxChain = 32
-
-// chainOf names the change files "<list>.<from>-<to>" that lead from revision held to the newest.
-func chainOf(held uint64, info trust.Info, all map[string]trust.Info) ([]string, bool) {
-	next := map[uint64]trust.Info{}
-	to := map[uint64]uint64{}
-	newest := held
-	for path, change := range all {
-		span, ok := strings.CutPrefix(path, info.Path+".")
-		if !ok {
-			continue
-		}
-		a, b, ok := strings.Cut(span, "-")
-		from, err1 := strconv.ParseUint(a, 10, 63)
-		until, err2 := strconv.ParseUint(b, 10, 63)
-		if !ok || err1 != nil || err2 != nil || until <= from {
-			continue
-		}
-		newest = max(newest, until)
-		if until > to[from] { // the longest step from here
-			next[from], to[from] = change, until
-		}
-	}
-	var chain []string
-	var length int64
-	for at := held; at != newest; at = to[at] {
-		step, ok := next[at]
-		length += step.Length
-		if !ok || len(chain) == maxChain || length >= info.Length {
-			return nil, false
-		}
-		chain = append(chain, step.Path)
-	}
-	return chain, len(chain) > 0
 }
