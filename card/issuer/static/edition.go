@@ -36,4 +36,11 @@ func edition(path string, data []byte) int64 {
 	return f.IssuedAt
 }
 
-const timestampPath = "timestamp.json"
+// Edition is what rises from one publication to the next: the version of timestamp.json, the issue time of a Token Status List; 0 for
+// what is neither.
+func Edition(path string, data []byte) int64 { return edition(path, data) }
+
+const (
+	timestampPath = "timestamp.json"
+	rootPath      = "1.root.json" // the first root, which counters pin
+)
