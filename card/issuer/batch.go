@@ -5,7 +5,6 @@ package issuer
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 
 	"sceau/card"
 	"sceau/card/register"
-	"sceau/card/status"
 	"sceau/rights"
 	"sceau/signing"
 )
@@ -31,6 +29,7 @@ type job struct {
 // pending is a card between its intent and its emission.
 type pending struct {
 	card   register.Card
+	job    job // zero when the intent comes from a run that was cut short
 	claims card.Claims
 	draft  *card.Draft // nil when the intent comes from a run that was cut short
 	key    cardKey
@@ -56,7 +55,7 @@ func (r *run) begin(ctx context.Context, plan func(register.Tx) ([]job, error)) 
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
-		cards, refused, err = r.reserve(tx, jobs)
+		cards, refused, err = r.reserve(tx, jobs, nil)
 		if err != nil || r.begun == nil {
 			return err
 		}
@@ -72,110 +71,104 @@ func (r *run) begin(ctx context.Context, plan func(register.Tx) ([]job, error)) 
 	return cards, refused, nil
 }
 
-// resume finishes the intents that a crash, or another process at this very moment, left. What another process finishes
-// first is left to it: it emits. An intent that can't be finished (its key was retired, it is damaged) is reported and
-// stops no other.
-func (r *run) resume(ctx context.Context, report *IssueReport) error {
-	stuck := map[card.Place]bool{}
-	for {
-		var cards []*pending
-		looked := 0
-		err := r.issuer.Store.Update(ctx, func(tx register.Tx) error {
-			intents, err := tx.Intents(r.issuer.batch() + len(stuck))
-			if err != nil {
-				return err
-			}
-			for _, c := range intents {
-				if t := r.issuer.tenant; t != "" && c.Contract.Insurer != t {
-					stuck[c.Place] = true // another insurer's: neither theirs to finish nor for their part of the audit chain
-				}
-				if stuck[c.Place] {
-					continue
-				}
-				looked++
-				i, err := insurer(tx, c.Contract.Insurer)
-				if err != nil {
-					return err
-				}
-				key, err := r.keyOf(i, c)
-				if err != nil {
-					stuck[c.Place] = true
-					report.Stuck = append(report.Stuck, Unfinished{c.Place, err})
-					continue
-				}
-				cards = append(cards, &pending{card: c, key: key})
-			}
-			if len(cards) == 0 {
-				return nil
-			}
-			return r.log(tx, "issue.resume", cards)
-		})
-		if err != nil || looked == 0 {
-			return err
-		}
-		n, err := r.finish(ctx, cards)
-		report.Resumed += n
-		if err != nil {
-			return err
-		}
-		for _, p := range cards {
-			if p.fault != nil {
-				stuck[p.card.Place] = true
-				report.Stuck = append(report.Stuck, Unfinished{p.card.Place, p.fault})
-			}
-		}
-	}
-}
-
 // reserve gives each job a place, encodes what will be signed and writes both down. It returns when nothing is signed yet.
-func (r *run) reserve(tx register.Tx, jobs []job) ([]*pending, []NotIssued, error) {
-	draw := &drawer{issuer: r.issuer, tx: tx, drawn: map[card.Place]bool{}, lists: map[string]register.List{}}
-	drafts := make([]*pending, len(jobs))
-	for i, j := range jobs {
-		key, at, err := r.keyFor(tx, j.contract.Key.Insurer)
-		if err != nil {
-			return nil, nil, err
-		}
-		place, err := draw.place(j.contract.Key.Insurer)
-		if err != nil {
-			return nil, nil, err
-		}
-		drafts[i] = &pending{key: key, card: register.Card{
-			Place: place, Contract: j.contract.Key, Person: j.slot, From: j.contract.From, To: j.contract.To,
-			Revision: j.contract.Revision, KID: key.signer.KID(), IssuedAt: at,
-			Replaces: j.replaces, ReplacedFrom: j.replacedFrom,
-		}}
-	}
-	// Encoding is most of the work before signing, and touches nothing shared.
-	faults := make([]error, len(jobs))
-	err := parallel(len(jobs), func(i int) error {
-		faults[i] = drafts[i].prepare(jobs[i])
-		return nil
-	})
+// Drafts that were made ahead, and that are still what would be made now, are not made again.
+func (r *run) reserve(tx register.Tx, jobs []job, ahead drafts) ([]*pending, []NotIssued, error) {
+	made, err := r.placed(tx, jobs, ahead)
 	if err != nil {
 		return nil, nil, err
 	}
+	// Encoding is most of the work before signing, and touches nothing shared.
+	faults := prepareAll(made)
 	var cards []*pending
+	var rows []register.Card
 	var refused []NotIssued
-	for i, p := range drafts {
+	for i, p := range made {
 		if faults[i] != nil {
-			refused = append(refused, NotIssued{Contract: p.card.Contract, Person: jobs[i].person, Err: faults[i]})
+			refused = append(refused, NotIssued{Contract: p.card.Contract, Person: p.job.person, Err: faults[i]})
 			continue
 		}
-		if err := tx.AddCard(p.card); err != nil {
-			return nil, nil, err
-		}
-		cards = append(cards, p)
+		cards, rows = append(cards, p), append(rows, p.card)
 	}
 	if len(cards) == 0 {
 		return nil, refused, nil
 	}
+	if err := addCards(tx, rows); err != nil {
+		return nil, nil, err
+	}
 	return cards, refused, r.log(tx, "issue.log", cards)
 }
 
+// issuing is what an insurer's cards are made with in one transaction.
+type issuing struct {
+	key    cardKey
+	at     time.Time
+	places []card.Place // one for each card to come
+}
+
+// placed gives each job its key and its place.
+func (r *run) placed(tx register.Tx, jobs []job, ahead drafts) ([]*pending, error) {
+	draw := &drawer{issuer: r.issuer, tx: tx, drawn: map[card.Place]bool{}, lists: map[string]register.List{}}
+	with := map[string]*issuing{}
+	made := make([]*pending, len(jobs))
+	missing := map[string]int{}
+	for i, j := range jobs {
+		key := j.contract.Key.Insurer
+		if with[key] == nil {
+			k, at, err := r.keyFor(tx, key)
+			if err != nil {
+				return nil, err
+			}
+			with[key] = &issuing{key: k, at: at}
+		}
+		if made[i] = ahead.usable(j, with[key]); made[i] == nil {
+			missing[key]++
+		}
+	}
+	if err := ahead.checkPlaces(draw, made, missing); err != nil {
+		return nil, err
+	}
+	for i, j := range jobs {
+		if made[i] != nil {
+			continue
+		}
+		w := with[j.contract.Key.Insurer]
+		if len(w.places) == 0 {
+			var err error
+			if w.places, err = draw.places(j.contract.Key.Insurer, missing[j.contract.Key.Insurer]); err != nil {
+				return nil, err
+			}
+		}
+		made[i] = j.pending(w.key, w.at, w.places[0])
+		w.places = w.places[1:]
+	}
+	return made, nil
+}
+
+// pending is the card of a job at a place, with nothing encoded yet.
+func (j job) pending(key cardKey, at time.Time, place card.Place) *pending {
+	return &pending{job: j, key: key, card: register.Card{
+		Place: place, Contract: j.contract.Key, Person: j.slot, From: j.contract.From, To: j.contract.To,
+		Revision: j.contract.Revision, KID: key.signer.KID(), IssuedAt: at,
+		Replaces: j.replaces, ReplacedFrom: j.replacedFrom,
+	}}
+}
+
+// prepareAll encodes those that are not encoded yet, on all processors, and returns what is wrong with each.
+func prepareAll(cards []*pending) []error {
+	faults := make([]error, len(cards))
+	_ = parallel(len(cards), func(i int) error { // never fails: a card that can't be made stops no other
+		if cards[i].draft == nil {
+			faults[i] = cards[i].prepare()
+		}
+		return nil
+	})
+	return faults
+}
+
 // prepare turns the contract into claims and a draft.
-func (p *pending) prepare(j job) error {
-	claims, err := card.FromContract(j.facts, p.card.Place, p.card.IssuedAt, j.person)
+func (p *pending) prepare() error {
+	claims, err := card.FromContract(p.job.facts, p.card.Place, p.card.IssuedAt, p.job.person)
 	if err != nil {
 		return err
 	}
@@ -183,23 +176,10 @@ func (p *pending) prepare(j job) error {
 	if err != nil {
 		return err
 	}
-	payload, err := payloadOf(draft.SigningInput())
-	if err != nil {
-		return err
-	}
 	// The claims may end before the contract's last day (one person's own dates): the register says what the card says.
 	p.card.From, p.card.To = claims.ValidFrom(), claims.ValidTo()
-	p.claims, p.draft, p.card.Payload = claims, draft, payload
+	p.claims, p.draft, p.card.Payload = claims, draft, draft.Payload()
 	return nil
-}
-
-func payloadOf(signingInput string) ([]byte, error) {
-	for i := len(signingInput) - 1; i >= 0; i-- {
-		if signingInput[i] == '.' {
-			return base64.RawURLEncoding.DecodeString(signingInput[i+1:])
-		}
-	}
-	return nil, fmt.Errorf("%w: signing input without a payload", ErrDamaged)
 }
 
 // logged is what the audit chain says about a batch of sign log entries; Digests lets fsck find an altered log.
@@ -211,57 +191,84 @@ type logged struct {
 
 // log writes one entry of the sign log for each card, and binds them to the audit chain.
 func (r *run) log(tx register.Tx, act string, cards []*pending) error {
+	entries := make([]register.SignEntry, len(cards))
 	h := sha256.New()
-	var l logged
-	for _, p := range cards {
-		digest := sha256.Sum256([]byte(signing.SigningInput(card.Kind, p.card.KID, p.card.Payload)))
-		e, err := tx.LogSign(register.SignEntry{Place: p.card.Place, KID: p.card.KID, Digest: digest, At: r.issuer.now()})
-		if err != nil {
-			return err
-		}
-		if l.First == 0 {
-			l.First = e.Seq
-		}
-		l.Last = e.Seq
+	for i, p := range cards {
+		digest := p.digest()
+		entries[i] = register.SignEntry{Place: p.card.Place, KID: p.card.KID, Digest: digest, At: r.issuer.now()}
 		h.Write(digest[:])
 	}
+	entries, err := logSigns(tx, entries)
+	if err != nil {
+		return err
+	}
+	l := logged{First: entries[0].Seq, Last: entries[len(entries)-1].Seq}
 	l.Digests = hex.EncodeToString(h.Sum(nil))
 	return r.issuer.audit(tx, act, l)
 }
 
+// digest is that of the signing input.
+func (p *pending) digest() [sha256.Size]byte {
+	if p.draft != nil {
+		return p.draft.Digest()
+	}
+	return sha256.Sum256([]byte(signing.SigningInput(card.Kind, p.card.KID, p.card.Payload)))
+}
+
 // finish signs what was logged, stores it, and emits it.
 func (r *run) finish(ctx context.Context, cards []*pending) (int, error) {
-	if len(cards) == 0 {
-		return 0, nil
+	stored, signErr, err := r.complete(ctx, cards)
+	if err != nil {
+		return 0, err
 	}
-	signErr := parallel(len(cards), func(i int) error {
-		err := cards[i].sign()
-		if cards[i].draft == nil && errors.Is(err, ErrDamaged) {
-			cards[i].fault, err = err, nil
+	for i, p := range stored {
+		if err := ctx.Err(); err != nil {
+			return i, err
 		}
-		return err
-	})
+		if err := r.emit(p.issued()); err != nil {
+			return i, errors.Join(signErr, err)
+		}
+	}
+	return len(stored), signErr
+}
+
+func (p *pending) issued() Issued {
+	return Issued{Place: p.card.Place, Contract: p.card.Contract, Person: p.card.Person, Claims: p.claims, JWS: p.jws, CodeText: p.code}
+}
+
+// complete signs what was logged and stores it: what was signed before a fault of the signer is kept, because a signature that
+// exists should be in the register. It returns the cards that this run made live, and that fault beside them.
+func (r *run) complete(ctx context.Context, cards []*pending) (stored []*pending, signErr, err error) {
+	if len(cards) == 0 {
+		return nil, nil, nil
+	}
+	signErr = r.signAll(ctx, cards)
 	signed := cards[:0:0]
 	for _, p := range cards {
 		if p.jws != "" {
 			signed = append(signed, p)
 		}
 	}
-	// What was signed before a fault is kept: a signature that exists should be in the register.
-	stored, err := r.store(ctx, signed)
+	// Also when the caller gave up meanwhile: else a slow key would sign the same cards at each try and never be done.
+	stored, err = r.store(context.WithoutCancel(ctx), signed)
 	if err != nil {
-		return 0, errors.Join(signErr, err)
+		return nil, nil, errors.Join(signErr, err)
 	}
-	for i, p := range stored {
-		if err := ctx.Err(); err != nil {
-			return i, err
+	return stored, signErr, nil
+}
+
+// signAll signs on all processors, each key no faster than it may.
+func (r *run) signAll(ctx context.Context, cards []*pending) error {
+	return parallel(len(cards), func(i int) error {
+		if err := r.issuer.pace(ctx, cards[i].card.KID); err != nil {
+			return err
 		}
-		err := r.emit(Issued{Place: p.card.Place, Contract: p.card.Contract, Person: p.card.Person, Claims: p.claims, JWS: p.jws, CodeText: p.code})
-		if err != nil {
-			return i, errors.Join(signErr, err)
+		err := cards[i].sign()
+		if cards[i].draft == nil && errors.Is(err, ErrDamaged) {
+			cards[i].fault, err = err, nil
 		}
-	}
-	return len(stored), signErr
+		return err
+	})
 }
 
 // sign makes the signature; Seal verifies it and reads the whole card back before it returns.
@@ -293,101 +300,4 @@ func (p *pending) sign() error {
 	}
 	p.jws, p.code, p.claims = jws, u.CodeText(), c.Claims()
 	return nil
-}
-
-// store makes the cards live, and what they replace replaced. A card that another process finished meanwhile is left out:
-// that process emits it.
-func (r *run) store(ctx context.Context, cards []*pending) ([]*pending, error) {
-	if len(cards) == 0 {
-		return nil, nil
-	}
-	var stored, ended []*pending
-	err := r.issuer.Store.Update(ctx, func(tx register.Tx) error {
-		var replaced int
-		for _, p := range cards {
-			now, err := tx.Card(p.card.Place)
-			if err != nil {
-				return err
-			}
-			if now.State != register.Intent {
-				continue
-			}
-			parts, err := signing.SplitCompact(p.jws)
-			if err != nil {
-				return err
-			}
-			var end *register.Event
-			if p.card.Replaces != (card.Place{}) {
-				n := 0
-				if end, n, err = r.replace(tx, p.card); err != nil {
-					return err
-				}
-				replaced += n
-			}
-			if err := tx.SealCard(p.card.Place, parts.Signature[:]); err != nil {
-				return err
-			}
-			if end != nil {
-				if err := r.inherit(tx, p.card, *end); err != nil {
-					return err
-				}
-				ended = append(ended, p)
-				continue
-			}
-			stored = append(stored, p)
-		}
-		if len(stored)+len(ended) == 0 {
-			return nil
-		}
-		return r.issuer.audit(tx, "issue.live", struct {
-			Cards    int `json:"cards"`
-			Replaced int `json:"replaced"`
-		}{len(stored) + len(ended), replaced})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return stored, nil
-}
-
-// replace ends the card that this one takes the place of, and counts it. When that card was revoked or suspended since this
-// one was begun, it returns the event: it holds for both.
-func (r *run) replace(tx register.Tx, c register.Card) (end *register.Event, replaced int, _ error) {
-	old, err := tx.Card(c.Replaces)
-	if err != nil {
-		return nil, 0, err
-	}
-	if old.State == register.Void || old.State == register.Suspended {
-		events, err := tx.EventsOf(old.Place)
-		if err != nil {
-			return nil, 0, err
-		}
-		if len(events) == 0 {
-			return nil, 0, fmt.Errorf("%w: card %s is %s without an event", ErrDamaged, old.Place, old.State)
-		}
-		end = &events[len(events)-1]
-	}
-	if !old.State.Standing() {
-		return end, 0, nil
-	}
-	_, err = tx.AddEvent(register.Event{
-		Place: old.Place, Kind: status.Replaced, From: c.ReplacedFrom, Class: "reprint", Actor: r.issuer.Actor, At: r.issuer.now(),
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return end, 1, tx.SetCardState(old.Place, old.State, register.Replaced)
-}
-
-// inherit gives a new card the end of the one that it replaces. It is not handed to anyone.
-func (r *run) inherit(tx register.Tx, c register.Card, end register.Event) error {
-	state := register.Void
-	if end.Kind == status.Suspended {
-		state = register.Suspended
-	}
-	_, err := tx.AddEvent(register.Event{Place: c.Place, Kind: end.Kind, From: end.From, Class: end.Class, Actor: r.issuer.Actor, At: r.issuer.now()})
-	if err != nil {
-		return err
-	}
-	return tx.SetCardState(c.Place, register.Live, state)
 }

@@ -128,21 +128,9 @@ func (s *Issuer) CloseContract(ctx context.Context, who Staff, id string, revisi
 		if err != nil {
 			return c, 0, err
 		}
-		if last < c.From {
-			return c, 0, fmt.Errorf("%w: %w", ErrInvalid, rights.ErrPeriod)
+		if c, err = closedOn(c, last); err != nil {
+			return c, 0, err
 		}
-		c.To = last
-		var people []rights.Beneficiary
-		for _, b := range c.Beneficiaries {
-			if b.From > last {
-				continue
-			}
-			if b.To >= last {
-				b.To = 0
-			}
-			people = append(people, b)
-		}
-		c.Beneficiaries = people
 		return c, revision + 1, nil
 	})
 }
@@ -177,6 +165,7 @@ func (s *Issuer) putContract(ctx context.Context, who Staff, done func(register.
 		if err != nil {
 			return err
 		}
+		row.Changed = s.second()
 		out = ContractFacts{ID: p.Pseudonym(row.Key), Revision: revision, Rights: c}
 		if err := s.putRevision(tx, who, act, row, &out); err != nil {
 			return err

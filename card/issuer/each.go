@@ -46,14 +46,11 @@ func (s *Issuer) Each(ctx context.Context, req EachRequest, emit func(Issued) er
 			if err != nil {
 				return err
 			}
+			of, err := cardsOfContracts(tx, contracts)
 			for _, c := range contracts {
-				of, err := tx.CardsOf(c.Key)
-				if err != nil {
-					return err
-				}
-				cards = append(cards, of...)
+				cards = append(cards, of[c.Key]...)
 			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err
@@ -131,7 +128,54 @@ func storedClaims(k register.Card) (card.Claims, error) {
 func knownCard(tx register.Tx, p card.Place) (register.Card, error) {
 	k, err := tx.Card(p)
 	if errors.Is(err, register.ErrNotFound) {
-		return register.Card{}, fmt.Errorf("%w: %s", ErrUnknownCard, p)
+		return register.Card{}, unknownCard(p)
 	}
 	return k, err
+}
+
+func unknownCard(p card.Place) error { return fmt.Errorf("%w: %s", ErrUnknownCard, p) }
+
+// reopenAll is reopen on all processors.
+func reopenAll(cards []register.Card, keys map[string]*signing.PublicKey) ([]Issued, error) {
+	out := make([]Issued, len(cards))
+	err := parallel(len(cards), func(i int) (err error) {
+		out[i], err = reopen(cards[i], keys)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Reopen returns live cards as they were issued, each verified under its published key, in the order of the places. Its error
+// is ErrUnknownCard, or ErrState for a card that is not live, and names the card.
+func (s *Issuer) Reopen(ctx context.Context, places []card.Place) ([]Issued, error) {
+	cards := make([]register.Card, len(places))
+	keys := map[string]*signing.PublicKey{}
+	err := s.Store.View(ctx, func(tx register.Tx) error {
+		rows, err := cardsAt(tx, places)
+		if err != nil {
+			return err
+		}
+		var contracts []register.ContractKey
+		for i, p := range places {
+			k, ok := rows[p]
+			switch {
+			case !ok:
+				return unknownCard(p)
+			case k.State != register.Live:
+				return fmt.Errorf("%w: card %s is %s", ErrState, p, k.State)
+			}
+			cards[i] = k
+			contracts = append(contracts, k.Contract)
+		}
+		r := &run{issuer: s, keys: s.keyCache()}
+		keys, err = r.cardKeysOf(tx, contracts)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reopenAll(cards, keys)
 }

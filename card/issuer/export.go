@@ -9,7 +9,7 @@ import (
 	"sceau/card/register"
 )
 
-// Destination takes the files of a publication. static.Dir and static.Zip are two.
+// Destination takes the files of a publication. static.Zip is one.
 type Destination interface {
 	// Put writes one file, durably when it returns. A file that is there already with the same bytes needs no writing. Paths
 	// are relative, slash-separated and safe on every system.
@@ -50,4 +50,37 @@ func (s *Issuer) Export(ctx context.Context, to Destination) (*ExportReport, err
 		return nil, err
 	}
 	return report, nil
+}
+
+// Catalogue is what the register has published, from one committed state.
+type Catalogue struct {
+	Last  register.Publication
+	Files []register.File // in writing order, timestamp.json last, without Data
+	read  func(path string) ([]byte, error)
+}
+
+// Read returns one file's bytes.
+func (c *Catalogue) Read(path string) ([]byte, error) { return c.read(path) }
+
+// Catalogue gives fn what was published, for a destination that needs only some of it. The Catalogue may not outlive fn, nor be
+// used by two goroutines at once.
+func (s *Issuer) Catalogue(ctx context.Context, fn func(*Catalogue) error) error {
+	return s.Store.View(ctx, func(tx register.Tx) error {
+		c := &Catalogue{}
+		var err error
+		if c.Last, err = tx.LastPublication(); err != nil {
+			return fmt.Errorf("issuer: export: %w", err)
+		}
+		if c.Files, err = tx.ListFiles(); err != nil {
+			return err
+		}
+		c.read = func(path string) ([]byte, error) {
+			b, err := tx.File(path)
+			if err != nil {
+				return nil, fmt.Errorf("issuer: export %s: %w", path, err)
+			}
+			return b, nil
+		}
+		return fn(c)
+	})
 }

@@ -4,7 +4,6 @@ package issuer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -69,7 +68,7 @@ type IssueReport struct {
 	Stuck     []Unfinished // begun by an earlier run and still not finished; all others are
 }
 
-// Issue first finishes what a crash left, then makes the cards that are missing, in batches: each batch is logged, signed,
+// Issue first finishes what a crash left (of the contracts that are named, else of all), then makes the cards that are missing, in batches: each batch is logged, signed,
 // stored, and then handed to emit in order. An error of emit ends the run; the batch it belongs to is stored, and Each
 // hands those cards out again. A revoked card is never renewed by a plain Issue, nor by Reprint. The report is valid also beside an error: it says what was done until then.
 func (s *Issuer) Issue(ctx context.Context, req IssueRequest, emit func(Issued) error) (*IssueReport, error) {
@@ -79,7 +78,7 @@ func (s *Issuer) Issue(ctx context.Context, req IssueRequest, emit func(Issued) 
 		at = s.now()
 	}
 	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), fixed: !req.At.IsZero(), emit: emit}
-	err := r.resume(ctx, report)
+	err := r.resume(ctx, req.resumed(), report)
 	if err != nil {
 		return report, err
 	}
@@ -90,9 +89,13 @@ func (s *Issuer) Issue(ctx context.Context, req IssueRequest, emit func(Issued) 
 			if err != nil {
 				return nil, err
 			}
+			cards, err := cardsOfContracts(tx, contracts)
+			if err != nil {
+				return nil, err
+			}
 			var jobs []job
 			for _, c := range contracts {
-				wanted, err := planIssue(tx, c, req.PerPerson, rights.DateAt(r.at), &counts)
+				wanted, err := planIssue(c, cards[c.Key], req.PerPerson, rights.DateAt(r.at), &counts)
 				if err != nil {
 					return nil, err
 				}
@@ -110,6 +113,14 @@ func (s *Issuer) Issue(ctx context.Context, req IssueRequest, emit func(Issued) 
 		return err
 	})
 	return report, err
+}
+
+// resumed are the contracts whose unfinished cards this request finishes: those it names, else everybody's.
+func (r IssueRequest) resumed() []register.ContractKey {
+	if r.All || len(r.Contracts) == 0 {
+		return nil
+	}
+	return r.Contracts
 }
 
 func (r *IssueReport) add(o IssueReport) {
@@ -130,14 +141,15 @@ func (s *Issuer) eachContract(ctx context.Context, all bool, named []register.Co
 			part := named[:min(len(named), s.batch())]
 			named = named[len(part):]
 			err := fn(func(tx register.Tx) ([]register.Contract, error) {
+				found, err := contractsNamed(tx, part)
+				if err != nil {
+					return nil, err
+				}
 				var out []register.Contract
 				for _, k := range part {
-					c, err := tx.Contract(k)
-					if errors.Is(err, register.ErrNotFound) {
+					c, ok := found[k]
+					if !ok {
 						return nil, fmt.Errorf("%w of insurer %.10q", ErrUnknownContract, k.Insurer)
-					}
-					if err != nil {
-						return nil, err
 					}
 					out = append(out, c)
 				}
@@ -187,12 +199,8 @@ func unique(keys []register.ContractKey) []register.ContractKey {
 }
 
 // planIssue decides which cards of a contract are missing.
-func planIssue(tx register.Tx, c register.Contract, perPerson bool, today rights.Date, report *IssueReport) ([]job, error) {
+func planIssue(c register.Contract, cards []register.Card, perPerson bool, today rights.Date, report *IssueReport) ([]job, error) {
 	facts, err := c.Rights()
-	if err != nil {
-		return nil, err
-	}
-	cards, err := tx.CardsOf(c.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,8 @@ type Issuer struct {
 	Rand    io.Reader        // draws places; nil means crypto/rand
 	Actor   string           // who acts, for the audit chain and the events; never a beneficiary
 	Batch   int              // cards or contracts in one transaction; 0 means 1,000
+	// SignRate is how many signatures a second each card key makes in this process, at most; 0 means as many as it can.
+	SignRate int
 
 	// Codes is published as codes.json by Init, and by Publish when it changed; nil means the program's own tables in Init
 	// and those already published in Publish.
@@ -62,6 +64,8 @@ type Issuer struct {
 	// fill is how many places of a list are used before the next is opened; 0 means half of them, so that drawing a free
 	// place at random takes two draws at worst, on average.
 	fill int64
+
+	runEntries int // cards that are sorted at a time when a campaign is planned; 0 means 50,000
 
 	// Report is told what work in the background met and will try again; nil for nobody.
 	Report func(error)

@@ -4,7 +4,6 @@ package issuer
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -45,6 +44,7 @@ const (
 	JobRunning     JobState = "running"
 	JobDone        JobState = "done"
 	JobRejected    JobState = "rejected"    // strict, and lines were rejected: nothing was taken
+	JobHeld        JobState = "held"        // too many contracts would be closed: nothing was taken, and the same file with the number does it
 	JobFailed      JobState = "failed"      // Fault says why; what was taken stays
 	JobCancelled   JobState = "cancelled"   // likewise
 	JobInterrupted JobState = "interrupted" // its server died; the same file again completes it
@@ -67,6 +67,10 @@ type Job struct {
 	Refused   int // contracts
 	Rejects   int // faults, of which Kept can be read
 	Kept      int
+	Closed    int // contracts in force that end earlier now
+	Closures  int // held: contracts that the file would close
+	InForce   int // held: of so many
+	Accept    int // closures that were accepted when it was asked for
 	Asked     time.Time
 	Began     time.Time
 	Ended     time.Time
@@ -98,6 +102,17 @@ func (v storedJob) job(now time.Time) Job {
 
 // NewImportJob stores a job that waits. done is called in the transaction.
 func (s *Issuer) NewImportJob(ctx context.Context, who Staff, strict bool, done func(register.Tx, Job) error) (Job, error) {
+	return s.AskImport(ctx, who, ImportWish{Strict: strict}, done)
+}
+
+// ImportWish is how a file is to be taken.
+type ImportWish struct {
+	Strict bool
+	Accept int // the Closures of a held job of the same file
+}
+
+// AskImport is NewImportJob with every wish.
+func (s *Issuer) AskImport(ctx context.Context, who Staff, wish ImportWish, done func(register.Tx, Job) error) (Job, error) {
 	if who.Insurer == "" {
 		return Job{}, ErrUnknownInsurer
 	}
@@ -106,7 +121,7 @@ func (s *Issuer) NewImportJob(ctx context.Context, who Staff, strict bool, done 
 		return Job{}, err
 	}
 	now := s.second()
-	v := storedJob{Job: Job{ID: id, Actor: who.Actor, State: JobWaiting, Strict: strict, Asked: now}, Beat: now}
+	v := storedJob{Job: Job{ID: id, Actor: who.Actor, State: JobWaiting, Strict: wish.Strict, Accept: wish.Accept, Asked: now}, Beat: now}
 	err = s.Store.Update(ctx, func(tx register.Tx) error {
 		d := register.Document{Kind: kindJob, ID: id, Owner: who.Insurer, Until: now.Add(jobKept)}
 		if err := writeDocument(tx, d, v); err != nil {
@@ -115,7 +130,11 @@ func (s *Issuer) NewImportJob(ctx context.Context, who Staff, strict bool, done 
 		if err := callDone(tx, done, v.Job); err != nil {
 			return err
 		}
-		return s.As(who).audit(tx, "import.ask", map[string]any{"job": id, "strict": strict})
+		detail := map[string]any{"job": id, "strict": wish.Strict}
+		if wish.Accept > 0 {
+			detail["accepted_closures"] = wish.Accept
+		}
+		return s.As(who).audit(tx, "import.ask", detail)
 	})
 	if err != nil {
 		return Job{}, err
@@ -183,27 +202,31 @@ func (j *ImportJob) write(ctx context.Context, change func(*storedJob)) error {
 
 // Fail ends a job that never ran.
 func (j *ImportJob) Fail(ctx context.Context, code string) error {
-	return j.end(ctx, nil, JobFailed, code)
+	return j.end(ctx, nil, nil, JobFailed, code)
 }
 
-// Run imports the file that open gives. What it read and rejected is in the job; the error is for the log. A strict job reads
-// the file twice: first only to see that every line is sound, so that it never holds the register for the length of a file.
+// Run imports the file that open gives, as ImportFile does. What it read and rejected is in the job; the error is for the log.
 func (j *ImportJob) Run(ctx context.Context, open func() (io.Reader, error), strict bool) error {
 	now := j.issuer.second()
-	err := j.write(ctx, func(v *storedJob) { v.State, v.Began = JobRunning, now })
+	accept := 0
+	err := j.write(ctx, func(v *storedJob) { v.State, v.Began, accept = JobRunning, now, v.Accept })
 	if err == nil {
 		err = ctx.Err()
 	}
 	var report *ImportReport
-	if err == nil && strict {
-		report, err = j.pass(ctx, open, ImportOptions{Strict: true, DryRun: true, Reject: func(r roster.Reject) error { return j.keep(ctx, r) }})
-		j.lines.Store(0)
-	}
 	if err == nil {
-		o := ImportOptions{Reject: func(r roster.Reject) error { return j.keep(ctx, r) }}
-		report, err = j.pass(ctx, open, o)
+		// Again: other insurers' files come in between, and the record does not say whose a file was.
+		o := ImportOptions{Strict: strict, AcceptClosures: accept, Again: true, Insurer: j.who.Insurer,
+			Reject: func(r roster.Reject) error { return j.keep(ctx, r) }}
+		report, err = j.issuer.As(j.who).ImportFile(ctx, func() (io.Reader, error) {
+			file, err := open()
+			j.lines.Store(0)
+			return &lineCounter{ctx, file, &j.lines}, err
+		}, o)
 	}
-	if err == nil || errors.Is(err, ErrRejected) {
+	mass := new(MassClosure)
+	held := errors.As(err, &mass)
+	if err == nil || held || errors.Is(err, ErrRejected) {
 		if flushed := j.flush(ctx); flushed != nil {
 			err = flushed
 		}
@@ -216,6 +239,8 @@ func (j *ImportJob) Run(ctx context.Context, open func() (io.Reader, error), str
 		state, err = JobCancelled, nil
 	case errors.Is(err, ErrRejected):
 		state, err = JobRejected, nil
+	case held:
+		state, err = JobHeld, nil
 	case errors.As(err, &whole):
 		state, code, err = JobFailed, whole.Code, nil // its text may quote a cell
 	case ctx.Err() != nil:
@@ -223,25 +248,23 @@ func (j *ImportJob) Run(ctx context.Context, open func() (io.Reader, error), str
 	default:
 		state, code = JobFailed, "internal"
 	}
-	return errors.Join(err, j.end(ctx, report, state, code))
+	return errors.Join(err, j.end(ctx, report, mass, state, code))
 }
 
-func (j *ImportJob) pass(ctx context.Context, open func() (io.Reader, error), o ImportOptions) (*ImportReport, error) {
-	file, err := open()
-	if err != nil {
-		return nil, err
-	}
-	o.Insurer = j.who.Insurer
-	return j.issuer.As(j.who).Import(ctx, &lineCounter{ctx, file, &j.lines}, o)
-}
-
-func (j *ImportJob) end(ctx context.Context, r *ImportReport, state JobState, code string) error {
+func (j *ImportJob) end(ctx context.Context, r *ImportReport, mass *MassClosure, state JobState, code string) error {
 	ctx = context.WithoutCancel(ctx)
 	return j.write(ctx, func(v *storedJob) {
 		v.State, v.Fault, v.Ended, v.Kept = state, code, j.issuer.second(), j.kept
 		if r == nil {
 			return
 		}
+		if state == JobHeld {
+			v.Closures, v.InForce = mass.Closures, mass.Insurers[0].Contracts
+		}
+		if state == JobHeld || r.Untouched { // what would have been stored was not
+			r.Contracts, r.Created, r.Changed, r.Unchanged, r.Closed = 0, 0, 0, 0, 0
+		}
+		v.Closed = r.Closed
 		v.Lines = int64(r.Lines)
 		v.Contracts, v.Created, v.Changed, v.Unchanged = r.Contracts, r.Created, r.Changed, r.Unchanged
 		v.Rejected, v.Refused, v.Rejects = r.Rejected, r.Refused, r.Rejects
@@ -266,41 +289,6 @@ func (c *lineCounter) Read(b []byte) (int, error) {
 	c.lines.Add(int64(bytes.Count(b[:n], []byte{'\n'})))
 	return n, err
 }
-
-// keep gathers rejects, which quote no value of the file.
-func (j *ImportJob) keep(ctx context.Context, r roster.Reject) error {
-	if j.kept >= maxRejects {
-		return nil
-	}
-	j.kept++
-	if j.part = append(j.part, r); len(j.part) < rejectPart {
-		return nil
-	}
-	return j.flush(ctx)
-}
-
-// flush stores the rejects in hand.
-func (j *ImportJob) flush(ctx context.Context) error {
-	if len(j.part) == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if err := errors.Join(json.NewEncoder(z).Encode(j.part), z.Close()); err != nil {
-		return fmt.Errorf("issuer: keep rejects: %w", err)
-	}
-	d := register.Document{Kind: kindRejects, ID: rejectsID(j.id, j.parts), Owner: j.who.Insurer, Until: j.issuer.second().Add(jobKept)}
-	err := j.issuer.Store.Update(ctx, func(tx register.Tx) error {
-		d.Version, d.Data = 1, b.Bytes()
-		return tx.PutDocument(d)
-	})
-	if err == nil {
-		j.part, j.parts = j.part[:0], j.parts+1
-	}
-	return err
-}
-
-func rejectsID(job string, part int) string { return fmt.Sprintf("%s.%04d", job, part) }
 
 // JobOf reads a job of the tenant.
 func (s *Issuer) JobOf(ctx context.Context, insurerKey, id string) (Job, error) {
@@ -360,38 +348,4 @@ func (s *Issuer) CancelJob(ctx context.Context, who Staff, id string) (Job, erro
 		return Job{}, err
 	}
 	return out, nil
-}
-
-// EachReject calls fn for the kept rejects of a job of the tenant, in the order of the lines.
-func (s *Issuer) EachReject(ctx context.Context, insurerKey, id string, fn func(roster.Reject) error) error {
-	if _, err := s.JobOf(ctx, insurerKey, id); err != nil {
-		return err
-	}
-	for part := 0; ; part++ {
-		var data []byte
-		err := s.Store.View(ctx, func(tx register.Tx) error {
-			d, err := tx.Document(kindRejects, rejectsID(id, part))
-			data = d.Data
-			return err
-		})
-		if errors.Is(err, register.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var page []roster.Reject
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err == nil {
-			err = json.NewDecoder(z).Decode(&page)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: rejects of job %s", ErrDamaged, id)
-		}
-		for _, r := range page {
-			if err := fn(r); err != nil {
-				return err
-			}
-		}
-	}
 }

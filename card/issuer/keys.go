@@ -116,7 +116,7 @@ func (c *keyCache) of(i register.Insurer, at time.Time) (cardKey, error) {
 	var missing error
 	for _, k := range activeAt(doc.CardKeys, at) {
 		key, err := c.held(i, k)
-		if errors.Is(err, errNotHeld) {
+		if errors.Is(err, ErrNotHeld) {
 			missing = err
 			continue
 		}
@@ -155,13 +155,13 @@ func (c *keyCache) document(i register.Insurer) (*card.Insurer, error) {
 	return doc, nil
 }
 
-// held opens the private half of a key; errNotHeld when it is not in the store.
+// held opens the private half of a key; ErrNotHeld when it is not in the store.
 func (c *keyCache) held(i register.Insurer, k *signing.PublicKey) (cardKey, error) {
 	if signer := c.signers[k.KID]; signer != nil {
 		return cardKey{signer, k}, nil
 	}
 	private, _, err := c.shelf.open(cardFamily(i.Key), k.ECDSA())
-	if errors.Is(err, errNotHeld) {
+	if errors.Is(err, ErrNotHeld) {
 		// Made since the store was looked at, by another process.
 		c.shelf.read = false
 		private, _, err = c.shelf.open(cardFamily(i.Key), k.ECDSA())

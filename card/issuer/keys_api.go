@@ -19,6 +19,7 @@ const (
 	PurposeList       = "list"
 	PurposeAccord     = "accord"
 	PurposeSettlement = "settlement"
+	PurposeManifest   = "manifest"
 	PurposeOnline     = "online" // snapshot and timestamp together
 )
 

@@ -30,7 +30,7 @@ func (r *run) keyOf(i register.Insurer, c register.Card) (cardKey, error) {
 		return cardKey{}, err
 	}
 	key, err := r.keys.begun(i, c.KID)
-	if errors.Is(err, errNotHeld) {
+	if errors.Is(err, ErrNotHeld) {
 		return cardKey{}, fmt.Errorf("%w: card %s was begun with a key that is not here: %w", ErrNoCardKey, c.Place, err)
 	}
 	return key, err

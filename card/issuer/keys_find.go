@@ -15,8 +15,8 @@ import (
 	"sceau/signing/trust"
 )
 
-// errNotHeld says that a store has no key with this public half.
-var errNotHeld = errors.New("issuer: no key store at hand holds this key")
+// ErrNotHeld says that a store has no key with this public half.
+var ErrNotHeld = errors.New("issuer: no key store at hand holds this key")
 
 // A family is the names that keys of one purpose have, one after the other: "targets", "targets.2", "targets.3"…; a family that
 // ends in "-" is numbered from the first on: "card-775670482-1", "card-775670482-2"…
@@ -167,7 +167,7 @@ func (h *shelf) public(name string) (*ecdsa.PublicKey, error) {
 	return p, nil
 }
 
-// find gives the name of the key of a family with that public half, or errNotHeld; a key that can't be read hides no other.
+// find gives the name of the key of a family with that public half, or ErrNotHeld; a key that can't be read hides no other.
 func (h *shelf) find(f family, want *ecdsa.PublicKey) (string, error) {
 	names, err := h.list(f)
 	if err != nil {
@@ -185,9 +185,9 @@ func (h *shelf) find(f family, want *ecdsa.PublicKey) (string, error) {
 		}
 	}
 	if failed != nil {
-		return "", fmt.Errorf("%w: %w", errNotHeld, failed)
+		return "", fmt.Errorf("%w: %w", ErrNotHeld, failed)
 	}
-	return "", errNotHeld
+	return "", ErrNotHeld
 }
 
 // open gives the signer of the key of a family with that public half.

@@ -202,6 +202,11 @@ func (b *inventory) all(counted bool) error {
 	if b.service != nil {
 		b.document(PurposeAccord, "", keyAccord, b.service.AccordKeys, card.MaxServiceKeys, counted)
 		b.document(PurposeSettlement, "", keySettlement, b.service.SettlementKeys, card.MaxServiceKeys, counted)
+		if len(b.service.ManifestKeys) > 0 {
+			b.document(PurposeManifest, "", keyManifest, b.service.ManifestKeys, card.MaxServiceKeys, counted)
+		} else {
+			b.found(FindingKeyMissing, false, "service.json names no key for the manifests of campaigns: publish once with the offline keys, which makes it")
+		}
 	}
 	for _, i := range b.insurers {
 		doc, err := card.ParseInsurer(i.Document)
@@ -367,7 +372,8 @@ func purposeOf(name string, insurers []register.Insurer) (purpose, insurer strin
 		purpose string
 		offline bool
 	}{{rootFamily, PurposeRoot, true}, {keyTargets, PurposeTargets, true}, {keySnapshot, PurposeSnapshot, false},
-		{keyTimestamp, PurposeTimestamp, false}, {keyAccord, PurposeAccord, false}, {keySettlement, PurposeSettlement, false}} {
+		{keyTimestamp, PurposeTimestamp, false}, {keyAccord, PurposeAccord, false}, {keySettlement, PurposeSettlement, false},
+		{keyManifest, PurposeManifest, false}} {
 		if k.f.number(name) > 0 {
 			return k.purpose, "", k.offline
 		}

@@ -53,6 +53,9 @@ func meaning(k KeyFact, threshold int) (can, cost, verb string) {
 	case PurposeSettlement:
 		return "sign the answers to counters' journals",
 			"counters told a false answer about their receipts, which the register contradicts", "keys compromise DIR settlement"
+	case PurposeManifest:
+		return "sign the manifests of print files",
+			"with the files in hand as well, a printing house that takes false files for the operator's; never a false card, which its insurer's key signs", "keys compromise DIR manifest"
 	case PurposeCard:
 		return cardMeaning(k)
 	}

@@ -32,8 +32,8 @@ func (s *Issuer) RotateListKey(ctx context.Context, insurer string, from time.Ti
 	return s.rotate(ctx, insurer, PurposeList, from)
 }
 
-// RotateServiceKey is RotateCardKey for the service's key of that purpose, PurposeAccord or PurposeSettlement; it publishes with
-// the operator's offline key. What the old key sealed stays believed.
+// RotateServiceKey is RotateCardKey for the service's key of that purpose, PurposeAccord, PurposeSettlement or PurposeManifest; it
+// publishes with the operator's offline key. What the old key sealed stays believed.
 func (s *Issuer) RotateServiceKey(ctx context.Context, which string, from time.Time) (*KeyChange, error) {
 	if _, err := serviceKind(which); err != nil {
 		return nil, err
@@ -141,11 +141,8 @@ func (e *edition) keyDocument(insurer, purpose string) (*keyDocument, error) {
 			return nil, fmt.Errorf("%w: no service.json is published yet", ErrUnknownKey)
 		}
 		own := *e.published
-		own.AccordKeys, own.SettlementKeys = copies(own.AccordKeys), copies(own.SettlementKeys)
-		d.service, d.keys = &own, &own.SettlementKeys
-		if purpose == PurposeAccord {
-			d.keys = &own.AccordKeys
-		}
+		own.AccordKeys, own.SettlementKeys, own.ManifestKeys = copies(own.AccordKeys), copies(own.SettlementKeys), copies(own.ManifestKeys)
+		d.service, d.keys = &own, keysIn(&own, purpose)
 		var err error
 		d.kind, err = serviceKind(purpose)
 		return d, err

@@ -31,7 +31,7 @@ func (s *Issuer) SignRoot(ctx context.Context, id string, k Keys) (*RootCeremony
 		if key.Role != trust.RoleRoot {
 			continue
 		}
-		if _, err := h.find(rootFamily, key.Public); errors.Is(err, errNotHeld) {
+		if _, err := h.find(rootFamily, key.Public); errors.Is(err, ErrNotHeld) {
 			continue
 		} else if err != nil {
 			return nil, err

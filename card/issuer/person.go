@@ -3,8 +3,11 @@
 package issuer
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sceau/card"
@@ -35,6 +38,18 @@ func bearer(k register.Card) (string, error) {
 	}
 	p := claims.People[0]
 	return identity(p.Nom, p.Prenom, p.Birth, p.Rang), nil
+}
+
+// personDigest is a short digest of an identity, by which a campaign knows whom it planned a card for: an import may move people about
+// in their contract, and a position would then be somebody else's.
+func personDigest(b rights.Beneficiary) string {
+	sum := sha256.Sum256([]byte(identity(b.Nom, b.Prenom, b.Birth, b.Rang)))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// positionOf is where the contract has the person of such a digest; -1 for nobody.
+func positionOf(facts rights.Contract, who string) int {
+	return slices.IndexFunc(facts.Beneficiaries, func(b rights.Beneficiary) bool { return personDigest(b) == who })
 }
 
 // position is where the contract has that person; -1 is both the household and nobody.

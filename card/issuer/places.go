@@ -23,33 +23,49 @@ type drawer struct {
 	lists  map[string]register.List // open list by insurer, Used counting the draws of this transaction
 }
 
-// place draws uniformly among the free places of the insurer's open list: what a number says about a card is nothing.
+// place is places for one card.
 func (d *drawer) place(insurerKey string) (card.Place, error) {
-	l, err := d.list(insurerKey)
+	p, err := d.places(insurerKey, 1)
 	if err != nil {
 		return card.Place{}, err
 	}
-	for {
-		var b [4]byte
-		if _, err := io.ReadFull(d.issuer.random(), b[:]); err != nil {
-			return card.Place{}, fmt.Errorf("issuer: draw a place: %w", err)
-		}
-		p := card.Place{List: l.Number, Index: binary.BigEndian.Uint32(b[:]) & card.MaxIndex}
-		if d.drawn[p] {
-			continue
-		}
-		taken, err := d.tx.Taken(p)
-		if err != nil {
-			return card.Place{}, err
-		}
-		if taken {
-			continue
-		}
-		d.drawn[p] = true
-		l.Used++
-		d.lists[insurerKey] = l
-		return p, nil
+	return p[0], nil
+}
+
+// places draws n of the free places of the insurer's open list, each uniformly: what a number says about a card is nothing.
+func (d *drawer) places(insurerKey string, n int) ([]card.Place, error) {
+	l, err := d.list(insurerKey)
+	if err != nil {
+		return nil, err
 	}
+	out := make([]card.Place, 0, n)
+	for len(out) < n {
+		// Those that turn out to be taken are drawn again, so that each place was drawn among all that are free.
+		var drawn []card.Place
+		for len(drawn) < min(n-len(out), register.MaxBatch) {
+			var b [4]byte
+			if _, err := io.ReadFull(d.issuer.random(), b[:]); err != nil {
+				return nil, fmt.Errorf("issuer: draw a place: %w", err)
+			}
+			p := card.Place{List: l.Number, Index: binary.BigEndian.Uint32(b[:]) & card.MaxIndex}
+			if !d.drawn[p] {
+				d.drawn[p] = true
+				drawn = append(drawn, p)
+			}
+		}
+		taken, err := d.tx.TakenOf(drawn)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range drawn {
+			if !taken[p] {
+				out = append(out, p)
+			}
+		}
+	}
+	l.Used += int64(n)
+	d.lists[insurerKey] = l
+	return out, nil
 }
 
 func (d *drawer) list(insurerKey string) (register.List, error) {
@@ -61,12 +77,8 @@ func (d *drawer) list(insurerKey string) (register.List, error) {
 			l, err = d.tx.AddList(insurerKey)
 		}
 	}
-	fill := d.issuer.fill
-	if fill == 0 {
-		fill = (card.MaxIndex + 1) / 2
-	}
 	// A list is only closed between transactions, never while cards of this one wait to be added to it.
-	if err == nil && !ok && l.Used >= fill {
+	if err == nil && !ok && l.Used >= d.issuer.listFill() {
 		l, err = d.tx.AddList(insurerKey)
 	}
 	if err != nil {
@@ -74,6 +86,14 @@ func (d *drawer) list(insurerKey string) (register.List, error) {
 	}
 	d.lists[insurerKey] = l
 	return l, nil
+}
+
+// listFill is Issuer.fill or what it means by zero.
+func (s *Issuer) listFill() int64 {
+	if s.fill == 0 {
+		return (card.MaxIndex + 1) / 2
+	}
+	return s.fill
 }
 
 // parallel calls fn(0) to fn(n-1) on all processors and returns the first error; once one failed no further call begins.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/card"
@@ -16,18 +17,9 @@ import (
 	"sceau/signing/trust"
 )
 
-// keepChanges is how many single-step changes of a list stay published: with one publication an hour, a counter that
-// synchronises daily always finds its way without the whole page.
-const keepChanges = 32
-
-// keepPublications is how many publications back superseded files stay in the register, for mirrors that are behind.
+// keepPublications is how many publications back superseded files stay in the register, for mirrors that are behind, and for as many
+// packs of changes a counter that was away finds its way without whole pages.
 const keepPublications = 64
-
-// Lifetime of a Token Status List: other verifiers ask again after the ttl and refuse it after exp.
-const (
-	tokenListLife = 7 * 24 * time.Hour
-	tokenListTTL  = 12 * 60 * 60
-)
 
 // PublishReport says what was published.
 type PublishReport struct {
@@ -61,9 +53,15 @@ type edition struct {
 	pages    map[uint32]*status.Page // nil for a list never published
 	pending  map[uint32][]register.Event
 
-	next     map[uint32]*status.Page
-	tokens   []register.NewFile
-	warnings []string
+	next       map[uint32]*status.Page // new pages
+	said       map[uint32]*status.Page // every list's page, new or not
+	tokens     []register.NewFile
+	tokensHeld map[uint32]oldToken
+	changes    []trust.File // of each list with a new page, under their target paths
+	packs      []register.NewFile
+	recent     recent
+	targets    map[string][]trust.Info // published, of the insurers whose lists have changes
+	warnings   []string
 
 	keys      *ring
 	documents map[string][]byte         // issuer.json as this edition changes it, by insurer
@@ -151,6 +149,9 @@ func (s *Issuer) publish(ctx context.Context, now time.Time, change func(e *edit
 	case err != nil:
 		return nil, nil, fmt.Errorf("issuer: publish: %w", err)
 	}
+	if err := e.pack(files); err != nil {
+		return nil, nil, err
+	}
 	report, err := s.keep(ctx, e, now, files)
 	if err != nil {
 		return nil, nil, err
@@ -162,7 +163,7 @@ func (s *Issuer) publish(ctx context.Context, now time.Time, change func(e *edit
 // read takes the state of the register that will be published.
 func (s *Issuer) read(ctx context.Context) (*edition, error) {
 	e := &edition{insurers: map[string]register.Insurer{}, pages: map[uint32]*status.Page{}, pending: map[uint32][]register.Event{},
-		next: map[uint32]*status.Page{}, keys: s.ring(), documents: map[string][]byte{}, stolen: map[string]*stolenList{},
+		next: map[uint32]*status.Page{}, said: map[uint32]*status.Page{}, tokensHeld: map[uint32]oldToken{}, targets: map[string][]trust.Info{}, keys: s.ring(), documents: map[string][]byte{}, stolen: map[string]*stolenList{},
 		told: map[string]*card.Insurer{}}
 	err := s.Store.View(ctx, func(tx register.Tx) (err error) {
 		if e.last, err = tx.LastPublication(); err != nil {
@@ -193,6 +194,12 @@ func (s *Issuer) read(ctx context.Context) (*edition, error) {
 			if e.pending[l.Number], err = tx.PendingEvents(l.Number); err != nil {
 				return err
 			}
+		}
+		if err := e.readTokens(tx); err != nil {
+			return err
+		}
+		if err := e.readRecent(tx); err != nil {
+			return err
 		}
 		root, err := tx.File(rootPath)
 		if err != nil {
@@ -257,7 +264,7 @@ func (s *Issuer) edit(ctx context.Context, e *edition, now time.Time) error {
 			return err
 		}
 	}
-	return nil
+	return s.tokenLists(ctx, e, now, day)
 }
 
 // setTarget sets a target unless it is published as it is, so that only roles with news are signed again.
@@ -286,7 +293,7 @@ func changesPath(insurer string, list uint32, from, to uint64) string {
 // keep stores the edition: files, pages, events and version in one transaction, or ErrConcurrent and nothing.
 func (s *Issuer) keep(ctx context.Context, e *edition, now time.Time, files []trust.File) (*PublishReport, error) {
 	report := &PublishReport{Version: e.repo.View().Version(), At: now, Warnings: append(e.repo.Warnings(), e.warnings...)}
-	newFiles := append(e.tokens, published(files)...)
+	newFiles := slices.Concat(e.tokens, e.packs, published(files))
 	for _, f := range newFiles {
 		report.Files = append(report.Files, f.Path)
 		report.Bytes += int64(len(f.Data))

@@ -222,7 +222,7 @@ func (e *edition) listSigner(key string, now time.Time) (*signing.Signer, error)
 	missing := fmt.Errorf("%w: insurer %s", ErrNoListKey, key)
 	for _, k := range activeAt(doc.StatusKeys, now) {
 		private, _, err := e.keys.online.open(listFamily(key), k.ECDSA())
-		if errors.Is(err, errNotHeld) {
+		if errors.Is(err, ErrNotHeld) {
 			missing = err
 			continue
 		}
@@ -261,11 +261,21 @@ func (s *Issuer) editService(e *edition, now time.Time) error {
 		return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
 	}
 	doc := e.published
-	if doc == nil || !ended(doc.AccordKeys, now) && !ended(doc.SettlementKeys, now) || !e.canSign(trust.RoleTargets) {
+	if doc == nil || !e.canSign(trust.RoleTargets) {
 		return nil
+	}
+	first := len(doc.ManifestKeys) == 0 // founded before campaigns had a key
+	if !first && !ended(doc.AccordKeys, now) && !ended(doc.SettlementKeys, now) && !ended(doc.ManifestKeys, now) {
+		return nil
+	}
+	if first {
+		if err := s.firstServiceKey(doc, keyManifest, now); err != nil {
+			return err
+		}
 	}
 	retire(doc.AccordKeys, now)
 	retire(doc.SettlementKeys, now)
+	retire(doc.ManifestKeys, now)
 	b, err := doc.Bytes()
 	if err != nil {
 		return fmt.Errorf("issuer: facts of the service: %w", err)

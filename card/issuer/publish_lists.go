@@ -42,38 +42,41 @@ func (s *Issuer) editList(e *edition, l register.List, now time.Time, day rights
 		if err != nil {
 			return fmt.Errorf("issuer: changes of list %d: %w", l.Number, err)
 		}
-		if err := e.repo.SetTarget(role, changesPath(l.Insurer, l.Number, old.Revision(), page.Revision()), changes.Encode(), nil); err != nil {
+		if err := e.replaceChanges(role, l, changes); err != nil {
 			return err
 		}
-		if r := page.Revision(); r > keepChanges {
-			gone := changesPath(l.Insurer, l.Number, r-keepChanges-1, r-keepChanges)
-			if _, err := e.current.Target(gone); err == nil {
-				if err := e.repo.RemoveTarget(role, gone); err != nil {
-					return err
-				}
+	}
+	e.said[l.Number] = page
+	return nil
+}
+
+// replaceChanges publishes the changes that lead to a list's new page: in the pack that counters read, and as a target for those of before
+// there were packs. Older targets go: with a line for each of them the metadata would outgrow the changes.
+func (e *edition) replaceChanges(role string, l register.List, changes *status.Changes) error {
+	path, data := changesPath(l.Insurer, l.Number, changes.From(), changes.To()), changes.Encode()
+	e.changes = append(e.changes, trust.File{Path: path, Data: data})
+	if err := e.repo.SetTarget(role, path, data, nil); err != nil {
+		return err
+	}
+	if e.targets[l.Insurer] == nil {
+		infos, err := e.current.Targets(l.Insurer)
+		if err != nil {
+			return fmt.Errorf("%w: published metadata: %w", ErrDamaged, err)
+		}
+		e.targets[l.Insurer] = infos
+	}
+	for _, i := range e.targets[l.Insurer] {
+		if strings.HasPrefix(i.Path, pagePath(l.Insurer, l.Number)+".") {
+			if err := e.repo.RemoveTarget(role, i.Path); err != nil {
+				return err
 			}
 		}
 	}
-	return s.tokenList(e, l, page, now, day)
+	return nil
 }
 
 // revision is said beside a page's hash, so that a counter knows from the metadata alone which changes to fetch.
 func revision(p *status.Page) map[string]uint64 { return map[string]uint64{"revision": p.Revision()} }
-
-// tokenList makes the Token Status List of a page. It is signed anew at each publication, because it expires.
-func (s *Issuer) tokenList(e *edition, l register.List, page *status.Page, now time.Time, day rights.Date) error {
-	signer, err := e.listSigner(l.Insurer, now)
-	if err != nil {
-		return err
-	}
-	path := tokenListPath(l.Insurer, l.Number)
-	jwt, err := status.TokenStatusList(page, day, s.publicURL()+path, now, now.Add(tokenListLife), tokenListTTL, signer)
-	if err != nil {
-		return fmt.Errorf("issuer: token status list %d: %w", l.Number, err)
-	}
-	e.tokens = append(e.tokens, register.NewFile{Path: path, Data: []byte(jwt), Mutable: true})
-	return nil
-}
 
 // publicURL ends in "/" unless it is empty.
 func (s *Issuer) publicURL() string {

@@ -17,8 +17,11 @@ import (
 type ReprintRequest struct {
 	Places  []card.Place // these cards, live
 	Changed bool         // every live card that its contract has outgrown
-	From    rights.Date  // first day on which the old card no longer holds; 0 means today
-	At      time.Time    // the claim iat; zero means now
+	// Contracts narrows what is done beside Places: Changed looks at these alone, and only what was begun for these is
+	// finished. None means every contract.
+	Contracts []register.ContractKey
+	From      rights.Date // first day on which the old card no longer holds; 0 means today
+	At        time.Time   // the claim iat; zero means now
 	// Begun is called in the transaction that reserves the new cards of Places, with their places in the order of the jobs:
 	// whoever remembers them there finds what was done after a crash, and prints nothing twice.
 	Begun func(tx register.Tx, made []card.Place) error
@@ -50,7 +53,7 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 	}
 	r := &run{issuer: s, keys: s.keyCache(), at: at.Truncate(time.Second), fixed: !req.At.IsZero(), emit: emit}
 	var resumed IssueReport
-	err := r.resume(ctx, &resumed)
+	err := r.resume(ctx, IssueRequest{Contracts: req.Contracts}.resumed(), &resumed)
 	report.Resumed, report.Stuck = resumed.Resumed, resumed.Stuck
 	if err != nil {
 		return report, err
@@ -77,15 +80,19 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 	if !req.Changed {
 		return report, nil
 	}
-	err = s.eachContract(ctx, true, nil, func(batch func(register.Tx) ([]register.Contract, error)) error {
+	err = s.eachContract(ctx, len(req.Contracts) == 0, req.Contracts, func(batch func(register.Tx) ([]register.Contract, error)) error {
 		var done changes
 		err := step(func(tx register.Tx) ([]job, error) {
 			contracts, err := batch(tx)
 			if err != nil {
 				return nil, err
 			}
+			cards, err := cardsOfContracts(tx, contracts)
+			if err != nil {
+				return nil, err
+			}
 			for _, c := range contracts {
-				if err := r.planChanged(tx, c, from, &done); err != nil {
+				if err := r.planChanged(tx, c, cards[c.Key], from, &done); err != nil {
 					return nil, err
 				}
 			}
@@ -104,6 +111,25 @@ func (s *Issuer) Reprint(ctx context.Context, req ReprintRequest, emit func(Issu
 }
 
 func planReprint(tx register.Tx, places []card.Place, from, today rights.Date) ([]job, error) {
+	rows, err := cardsAt(tx, places)
+	if err != nil {
+		return nil, err
+	}
+	var keys []register.ContractKey
+	for _, p := range places {
+		if k, ok := rows[p]; ok {
+			keys = append(keys, k.Contract)
+		}
+	}
+	keys = unique(keys)
+	contracts, err := contractsNamed(tx, keys)
+	if err != nil {
+		return nil, err
+	}
+	all, err := cardsOf(tx, keys)
+	if err != nil {
+		return nil, err
+	}
 	var jobs []job
 	seen := map[card.Place]bool{}
 	for _, p := range places {
@@ -111,23 +137,19 @@ func planReprint(tx register.Tx, places []card.Place, from, today rights.Date) (
 			continue
 		}
 		seen[p] = true
-		k, err := knownCard(tx, p)
-		if err != nil {
-			return nil, err
+		k, ok := rows[p]
+		if !ok {
+			return nil, unknownCard(p)
 		}
-		c, err := tx.Contract(k.Contract)
-		if err != nil {
-			return nil, err
+		c, ok := contracts[k.Contract]
+		if !ok {
+			return nil, register.ErrNotFound
 		}
 		facts, err := c.Rights()
 		if err != nil {
 			return nil, err
 		}
-		cards, err := tx.CardsOf(k.Contract)
-		if err != nil {
-			return nil, err
-		}
-		h, err := hold(cards, c, facts)
+		h, err := hold(all[k.Contract], c, facts)
 		if err != nil {
 			return nil, err
 		}
@@ -172,10 +194,9 @@ type changes struct {
 }
 
 // planChanged makes a job of each outdated card, and ends the cards of people who left and of contracts that are over.
-func (r *run) planChanged(tx register.Tx, c register.Contract, from rights.Date, out *changes) error {
-	cards, err := tx.CardsOf(c.Key)
-	if err != nil || len(cards) == 0 {
-		return err
+func (r *run) planChanged(tx register.Tx, c register.Contract, cards []register.Card, from rights.Date, out *changes) error {
+	if len(cards) == 0 {
+		return nil
 	}
 	facts, err := c.Rights()
 	if err != nil {

@@ -1,4 +1,4 @@
-// The service's own keys: what signs accords and settlements, and how service.json names them.
+// The service's own keys: what signs accords, settlements and manifests, and how service.json names them.
 
 package issuer
 
@@ -46,6 +46,7 @@ const servicePath = offline.ServicePath
 const (
 	keyAccord     = "accord"
 	keySettlement = "settlement"
+	keyManifest   = "manifest"
 )
 
 // serviceKeys opens each key once: a key file costs a decryption. Which of them signs is asked each time.
@@ -80,7 +81,7 @@ func (s *Issuer) serviceSigner(facts *liveFacts, purpose string, now time.Time) 
 		}
 		k.shelf.read = false // another process may have made the key since
 		private, _, err := k.shelf.open(family(purpose), pub.ECDSA())
-		if errors.Is(err, errNotHeld) {
+		if errors.Is(err, ErrNotHeld) {
 			missing = err
 			continue
 		}
@@ -120,19 +121,42 @@ func serviceKind(purpose string) (signing.Kind, error) {
 		return card.AccordKind, nil
 	case keySettlement:
 		return card.SettlementKind, nil
+	case keyManifest:
+		return card.ManifestKind, nil
 	}
 	return "", fmt.Errorf("%w: the service has no key %.20q", ErrUnknownKey, purpose)
 }
 
 func serviceKeysOf(doc *card.Service, purpose string) []*signing.PublicKey {
-	if purpose == keyAccord {
-		return doc.AccordKeys
+	return *keysIn(doc, purpose)
+}
+
+// keysIn is where service.json has the keys of a purpose.
+func keysIn(doc *card.Service, purpose string) *[]*signing.PublicKey {
+	switch purpose {
+	case keyAccord:
+		return &doc.AccordKeys
+	case keyManifest:
+		return &doc.ManifestKeys
 	}
-	return doc.SettlementKeys
+	return &doc.SettlementKeys
 }
 
 // SettlementSigner opens the key that seals settlements now.
-func (s *Issuer) SettlementSigner() (*signing.Signer, error) {
+func (s *Issuer) SettlementSigner() (*signing.Signer, error) { return s.sealer(keySettlement) }
+
+// ManifestSigner opens the key that seals manifests of print files now. An operator founded before there was one has it from its
+// next publication with the offline keys on; until then ErrNoServiceKey.
+func (s *Issuer) ManifestSigner() (*signing.Signer, error) {
+	k, err := s.sealer(keyManifest)
+	if errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrNoServiceKey) {
+		return nil, fmt.Errorf("%w: %w", ErrNoServiceKey, err)
+	}
+	return k, err
+}
+
+// sealer opens the key of a purpose that signs now.
+func (s *Issuer) sealer(purpose string) (*signing.Signer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	now := s.now().UTC()
@@ -140,7 +164,7 @@ func (s *Issuer) SettlementSigner() (*signing.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.serviceSigner(facts, keySettlement, now)
+	return s.serviceSigner(facts, purpose, now)
 }
 
 // KeysOpen says whether the online keys can be opened: without them nothing is published.
@@ -151,7 +175,7 @@ func (s *Issuer) KeysOpen() error {
 		return err
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("issuer: key %s: %w", keyTimestamp, errNotHeld)
+		return fmt.Errorf("issuer: key %s: %w", keyTimestamp, ErrNotHeld)
 	}
 	_, err = s.Online.Signer(names[0])
 	return err
@@ -189,24 +213,33 @@ func (s *Issuer) serviceDocument(name string, now time.Time) ([]byte, error) {
 		name = DefaultService
 	}
 	doc := card.Service{Name: name}
-	for _, k := range []struct {
-		name string
-		kind signing.Kind
-		to   *[]*signing.PublicKey
-	}{{keyAccord, card.AccordKind, &doc.AccordKeys}, {keySettlement, card.SettlementKind, &doc.SettlementKeys}} {
-		private, err := ensureKey(s.Online, k.name)
-		if err != nil {
+	for _, purpose := range []string{keyAccord, keySettlement, keyManifest} {
+		if err := s.firstServiceKey(&doc, purpose, now); err != nil {
 			return nil, err
 		}
-		pub, err := public(k.kind, private, "", now)
-		if err != nil {
-			return nil, err
-		}
-		*k.to = append(*k.to, pub)
 	}
 	b, err := doc.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("issuer: facts of the service: %w", err)
 	}
 	return b, nil
+}
+
+// firstServiceKey makes the first key of a purpose, if it is not there, and names it in service.json.
+func (s *Issuer) firstServiceKey(doc *card.Service, purpose string, now time.Time) error {
+	kind, err := serviceKind(purpose)
+	if err != nil {
+		return err
+	}
+	private, err := ensureKey(s.Online, purpose)
+	if err != nil {
+		return err
+	}
+	pub, err := public(kind, private, "", now)
+	if err != nil {
+		return err
+	}
+	to := keysIn(doc, purpose)
+	*to = append(*to, pub)
+	return nil
 }

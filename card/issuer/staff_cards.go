@@ -179,7 +179,11 @@ func (s *Issuer) StaffIssue(ctx context.Context, who Staff, ids []string, perPer
 
 // missing counts the cards that Issue would make for a contract.
 func missing(tx register.Tx, c register.Contract, perPerson bool, today rights.Date) (int, error) {
-	jobs, err := planIssue(tx, c, perPerson, today, new(IssueReport))
+	cards, err := tx.CardsOf(c.Key)
+	if err != nil {
+		return 0, err
+	}
+	jobs, err := planIssue(c, cards, perPerson, today, new(IssueReport))
 	return len(jobs), err
 }
 
@@ -214,7 +218,7 @@ func (s *Issuer) StaffReprint(ctx context.Context, who Staff, p card.Place, from
 	}
 	if begun {
 		// What a dead attempt reserved is an intent, or was finished since by anybody's Issue.
-		if _, err := s.As(who).Issue(ctx, IssueRequest{}, func(Issued) error { return nil }); err != nil {
+		if err := s.As(who).finishBegun(ctx, note.Made); err != nil {
 			return Made{}, err
 		}
 		return s.reprintedAs(ctx, who, note.Made, done)
@@ -222,7 +226,11 @@ func (s *Issuer) StaffReprint(ctx context.Context, who Staff, p card.Place, from
 	if _, err := s.StaffCard(ctx, who, p); err != nil {
 		return Made{}, err
 	}
-	req := ReprintRequest{Places: []card.Place{p}, From: from, Begun: func(tx register.Tx, made []card.Place) error {
+	key, err := s.contractOf(ctx, p)
+	if err != nil {
+		return Made{}, err
+	}
+	req := ReprintRequest{Places: []card.Place{p}, Contracts: []register.ContractKey{key}, From: from, Begun: func(tx register.Tx, made []card.Place) error {
 		if err := s.spend(tx, who, actIssue, len(made)); err != nil {
 			return err
 		}

@@ -194,7 +194,7 @@ func (s *Issuer) CompromiseListKey(ctx context.Context, insurer string) (*Theft,
 	return s.kill(ctx, insurer, PurposeList)
 }
 
-// CompromiseServiceKey replaces the service's stolen key of that purpose, PurposeAccord or PurposeSettlement, at once. What it
+// CompromiseServiceKey replaces the service's stolen key of that purpose, PurposeAccord, PurposeSettlement or PurposeManifest, at once. What it
 // signed is dead, before the theft as after: an accord that was given is honoured by its number, which is in the register.
 // Errors: as RotateServiceKey.
 func (s *Issuer) CompromiseServiceKey(ctx context.Context, which string) (*Theft, error) {

@@ -92,6 +92,19 @@ var thefts = append([]theft{
 		write:  []string{"Le KID et l’heure de la nouvelle clé."},
 		never:  []string{"Ne supprimez pas les réponses déjà reçues : elles se comparent."}},
 
+	{kind: "manifest", title: "clé des bordereaux de campagne volée", short: "La clé en ligne qui signe les bordereaux remis aux imprimeurs a été copiée.", fact: "", label: "",
+		happened: "Cette clé dit à l’imprimeur que les fichiers d’une campagne sont bien ceux de l’opérateur, et qu’il les a tous. Les cartes portent leur propre signature, d’une autre clé : aucun comptoir ne se fie à un bordereau.",
+		can:      []string{"Faire passer chez un imprimeur d’autres fichiers pour ceux de l’opérateur, s’il les lui remet aussi."},
+		cannot:   []string{"Fabriquer une carte valable ou une liste, lire une personne."},
+		steps: []step{
+			{"Prévenir par téléphone chaque imprimeur qui a des fichiers en attente : suspendre le tirage.", "", ""},
+			{"Remplacer la clé et publier.", "sceau keys compromise {dir} manifest --to {public}", ""},
+			{"Faire refaire les bordereaux des campagnes en attente avec la nouvelle clé.", "sceau campaign reseal {dir} CAMPAGNE", ""},
+			{"Faire vérifier les fichiers par l’imprimeur avant de reprendre le tirage.", "sceau campaign verify DOSSIER --trust {public} --root EMPREINTE", "Un bordereau signé par l’ancienne clé est refusé."}},
+		tell:  []string{"Les imprimeurs et les routeurs."},
+		write: []string{"Le KID d’avant et celui d’après, les campagnes dont les fichiers étaient en attente."},
+		never: []string{"N’envoyez pas de fichiers à imprimer avant la vérification du nouveau bordereau."}},
+
 	{kind: "targets", title: "clé « targets » volée", short: "La clé hors ligne de l’opérateur, celle qui délègue à chaque organisme, a été copiée.", fact: "", label: "",
 		happened: "Cette clé dit qui parle pour chaque organisme. Avec les clés de publication, elle permettrait d’en ajouter un faux ou de détourner un vrai. La racine la remplace, par une cérémonie de ses porteurs.",
 		can:      []string{"Avec les clés « online » aussi : détourner la place d’un organisme, changer les tables publiées, signer des messages au nom de l’opérateur."},

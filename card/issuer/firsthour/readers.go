@@ -52,7 +52,7 @@ var readers = []theft{
 			{"Remettre les clés hors ligne en place, puis changer la phrase de passe.", "sceau keys passphrase {dir} --offline-keys HORS_LIGNE --new-passphrase-file PHRASE", "Ensuite, ajoutez --offline-keys HORS_LIGNE --passphrase-file PHRASE à chaque commande."},
 			{"Pour chaque organisme, remplacer la clé des listes.", "sceau keys compromise {dir} status --insurer N_AMC", ""},
 			{"Remplacer les clés de publication par une cérémonie de la racine ; publier dans un dossier neuf.", "sceau keys compromise {dir} online --medium SUPPORT_A --medium SUPPORT_B --to NEUF", "Servez NEUF à la place de {public}."},
-			{"Pour chaque organisme, remplacer la clé des cartes.", "sceau keys compromise {dir} card KID --to NEUF", "Puis, de même : list. Puis, une fois : accord, settlement."},
+			{"Pour chaque organisme, remplacer la clé des cartes.", "sceau keys compromise {dir} card KID --to NEUF", "Puis, de même : list. Puis, une fois : accord, settlement, manifest."},
 			{"Donner au registre une clé neuve, et faire le rapport.", "sceau encrypt {dir} --rotate && sceau exposure {dir} --register --discovered {discovered} --contact \"NOM, TÉLÉPHONE\" --out exposition", ""}},
 		public: "NEUF",
 		notice: "Après une intrusion, les clés en ligne sont remplacées. Synchronisez le poste. Les vraies cartes restent bonnes.",

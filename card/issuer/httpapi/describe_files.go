@@ -40,6 +40,7 @@ var fileRoutes = func() map[string]fileRoute {
 		"POST /v1/imports": {id: "start-import", summary: "Import a roster", about: "The answer comes before the import is done: ask for it by its id.",
 			status: http.StatusAccepted, json: schemaOf[Import], problems: []int{http.StatusRequestTimeout}, params: []*huma.Param{
 				{Name: "strict", In: "query", Description: "take nothing of a roster with a faulty line", Schema: &huma.Schema{Type: huma.TypeBoolean, Default: false}},
+				{Name: "accept_closures", In: "query", Description: "end so many contracts all the same: the closures of a held import of this roster", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)}},
 				{Name: "Idempotency-Key", In: "header", Required: true, Description: "of one's own making; the same key with the same request is the same request", Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(8), MaxLength: new(128)}}}},
 		"GET /v1/imports/{id}/rejects.csv": {id: "import-rejects", summary: "The lines that an import did not take, with their faults", media: []string{"text/csv"}, params: job},
 		"POST /v1/journals/{device}/entries": {id: "send-journal", summary: "Send entries of a journal; the answer settles them", json: schemaOf[JournalTaken],

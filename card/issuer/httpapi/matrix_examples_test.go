@@ -19,7 +19,11 @@ const (
 	absentPseudonym = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
 	absentDocument  = "AAAAAAAAAAAAAAAA"
 	absentCard      = "1-999999"
+	absentCampaign  = "270105-zzzz"
 )
+
+// staffOfA is somebody of insurer A who doesn't ask.
+var staffOfA = issuer.Staff{Insurer: amc, Actor: "test", Person: "test", Credential: "test", Roles: everyInsurerRole}
 
 // matrixExamples has a request for every route. A route that is not here fails the tests: whoever adds one says what is its
 // owner's, and proves that it stays theirs.
@@ -183,6 +187,27 @@ func matrixExamples() map[string]func(*matrix) matrixRequest {
 			return matrixRequest{path: "/v1/approvals/" + m.approval() + "/" + verb, once: true, narrow: []Role{RoleRevoke}, absent: [2]string{"/v1/approvals/" + absentDocument + "/" + verb}}
 		}
 	}
+	all["GET /v1/campaigns"] = func(m *matrix) matrixRequest {
+		return matrixRequest{path: "/v1/campaigns", marks: []string{m.campaign(true)}}
+	}
+	all["POST /v1/campaigns"] = func(m *matrix) matrixRequest {
+		m.serial++
+		return matrixRequest{path: "/v1/campaigns", body: fmt.Sprintf(`{"name":"matrix %d","existing":true}`, m.serial), status: 201, once: true}
+	}
+	for _, path := range []string{"", "/report"} {
+		all["GET /v1/campaigns/{id}"+path] = func(m *matrix) matrixRequest {
+			return matrixRequest{path: "/v1/campaigns/" + m.campaign(true) + path, marks: []string{"campaign of A"}, absent: [2]string{"/v1/campaigns/" + absentCampaign + path}}
+		}
+	}
+	for _, verb := range []string{"start", "pause", "resume", "cancel"} {
+		all["POST /v1/campaigns/{id}/"+verb] = func(m *matrix) matrixRequest {
+			id := m.campaign(verb == "start" || verb == "cancel")
+			if verb == "resume" {
+				must(m.issuer.PauseCampaign(ctx, staffOfA, id))(m.t)
+			}
+			return matrixRequest{path: "/v1/campaigns/" + id + "/" + verb, once: true, marks: []string{"campaign of A"}, absent: [2]string{"/v1/campaigns/" + absentCampaign + "/" + verb}}
+		}
+	}
 	report := func(path string) func(*matrix) matrixRequest {
 		return func(m *matrix) matrixRequest { return matrixRequest{path: path, marks: m.reported} }
 	}
@@ -192,6 +217,17 @@ func matrixExamples() map[string]func(*matrix) matrixRequest {
 	}
 	all["GET /reports"] = report("/reports")
 	return all
+}
+
+// campaign makes a campaign of A, planned or started.
+func (m *matrix) campaign(planned bool) string {
+	m.t.Helper()
+	m.serial++
+	c := must(m.issuer.CreateCampaign(context.Background(), staffOfA, issuer.CampaignSpec{Name: fmt.Sprintf("campaign of A %d", m.serial), Existing: true, Destination: "files"}, nil, nil))(m.t)
+	if !planned {
+		must(m.issuer.StartCampaign(context.Background(), staffOfA, c.ID))(m.t)
+	}
+	return c.ID
 }
 
 // contractOf makes a contract of A.

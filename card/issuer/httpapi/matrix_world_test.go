@@ -83,7 +83,7 @@ func newMatrix(t testing.TB) *matrix {
 	t.Helper()
 	people := must(NewOIDC(OIDCConfig{Issuer: "https://id.example", ClientID: "sceau", Redirect: origin + "/callback", Insurers: map[string]string{"a": amc}, Roles: map[string][]Role{"r": {RoleRead}},
 		Client: &http.Client{Transport: matrixProvider{}}}))(t)
-	m := &matrix{office: newOffice(t, func(o *Options) { o.Budgets, o.Office.People = generous, people })}
+	m := &matrix{office: newOffice(t, func(o *Options) { o.Budgets, o.Office.People, o.Campaigns.Destination = generous, people, "files" })}
 	m.issuer.Limits = issuer.Limits{StatusChanges: 100_000, Cards: 100_000}
 	m.spend, m.both = m.key(amc, everyInsurerRole...), m.key(amc2, everyInsurerRole...)
 	m.one, m.two, m.ended, m.paused = m.counter(), m.counter(), m.counter(), m.counter()

@@ -23,6 +23,8 @@ type Options struct {
 
 	Office Office // what staff's routes need beside the issuer
 
+	Campaigns Campaigns // what the routes of campaigns need
+
 	// Proxies are the addresses whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -199,7 +200,9 @@ func (s *Server) ownWords(ctx huma.Context, _ string, answer any) (any, error) {
 		case http.StatusUnsupportedMediaType:
 			is = errMedia
 		case http.StatusBadRequest:
-			is = errBody
+			if is = errBody; slices.ContainsFunc(theirs.Errors, func(e *huma.ErrorDetail) bool { return e.Location == "header."+keyHeader }) {
+				is = errKeyMissing
+			}
 		case http.StatusRequestTimeout:
 			is = errSlow
 		case http.StatusUnprocessableEntity:

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sceau/card/issuer/depot"
 	"sceau/card/issuer/static"
 	"sceau/card/register"
 )
@@ -141,11 +142,12 @@ func (e *edition) put(path string, p *published) {
 
 // keep writes the copy: the same folder that sceau publish makes.
 func (f *repository) keep(ctx context.Context) error {
-	d, err := static.NewDir(f.s.o.Copy)
+	d, err := depot.Open(ctx, f.s.o.Copy, depot.Options{})
 	if err != nil {
 		return err
 	}
-	_, err = f.s.o.Issuer.Export(ctx, d)
+	defer depot.Close(d)
+	_, err = static.Publish(ctx, f.s.o.Issuer, d.(static.Depot), static.Options{})
 	return err
 }
 

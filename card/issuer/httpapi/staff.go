@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"sceau/card/issuer"
 	"sceau/card/pdf"
 	"sceau/rights"
@@ -36,6 +38,7 @@ func (s *Server) staffRoutes() {
 	s.cardRoutes()
 	s.statusRoutes()
 	s.importRoutes()
+	s.campaignRoutes()
 	s.publicationRoutes()
 	s.operatorRoutes()
 	s.keyRoutes()
@@ -163,6 +166,25 @@ func invalid(err error) error {
 // Keyed is the header of every request that makes something.
 type Keyed struct {
 	Key string `header:"Idempotency-Key" minLength:"8" maxLength:"128" required:"true" doc:"drawn by the client, new for each thing it wants made: the same key and body again, within 24 hours, makes nothing twice and has the same answer"`
+}
+
+// Resolve implements huma.Resolver: a missing key is told as such, as routes tell it that read the header themselves.
+func (Keyed) Resolve(ctx huma.Context) []error {
+	if key := ctx.Header(keyHeader); len(key) < 8 || len(key) > 128 {
+		return []error{noKey{}}
+	}
+	return nil
+}
+
+const keyHeader = "Idempotency-Key"
+
+// noKey is huma's form of errKeyMissing.
+type noKey struct{}
+
+func (noKey) Error() string  { return errKeyMissing.title }
+func (noKey) GetStatus() int { return errKeyMissing.status }
+func (noKey) ErrorDetail() *huma.ErrorDetail {
+	return &huma.ErrorDetail{Location: "header." + keyHeader}
 }
 
 // once does a request once for its key. work stores its answer by the ticket. More binds headers that the work depends on.

@@ -34,6 +34,14 @@ type Beneficiaire struct {
 	Garanties []Garantie `json:"garanties" maxItems:"64" nullable:"false"`
 }
 
+// Adresse is where letters go. It is never on a card.
+type Adresse struct {
+	Lignes     []string `json:"lignes" minItems:"1" maxItems:"4" nullable:"false" doc:"what stands between the name and the postal code; at most 38 characters each, 3 lines abroad"`
+	CodePostal string   `json:"code_postal" maxLength:"10" doc:"5 digits in France; elsewhere it may be empty"`
+	Ville      string   `json:"ville" minLength:"1" maxLength:"38"`
+	Pays       string   `json:"pays,omitempty" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; absent for France and its territories"`
+}
+
 // Contrat is what may be said of a contract. The insurer is the credential's.
 type Contrat struct {
 	Convention    []string       `json:"convention,omitempty" maxItems:"6" nullable:"false" doc:"types de convention"`
@@ -42,6 +50,7 @@ type Contrat struct {
 	Debut         string         `json:"debut" doc:"first day, AAAA-MM-JJ" example:"2027-01-01"`
 	Fin           string         `json:"fin" doc:"last day, AAAA-MM-JJ" example:"2027-12-31"`
 	Notes         []string       `json:"notes,omitempty" maxItems:"9" nullable:"false"`
+	Adresse       *Adresse       `json:"adresse,omitempty"`
 	Beneficiaires []Beneficiaire `json:"beneficiaires" minItems:"1" maxItems:"12" nullable:"false"`
 }
 
@@ -76,6 +85,12 @@ func (c Contrat) rights(adherent string) (rights.Contract, error) {
 		}
 		return d
 	}
+	if a := c.Adresse; a != nil {
+		out.Address = &rights.Address{Lines: a.Lignes, PostalCode: a.CodePostal, City: a.Ville, Country: a.Pays}
+		if failed := out.Address.Check(); failed != nil {
+			return out, errField.about("adresse").because(failed)
+		}
+	}
 	out.From, out.To = day("debut", c.Debut), day("fin", c.Fin)
 	for _, b := range c.Beneficiaires {
 		p := rights.Beneficiary{Nom: b.Nom, Prenom: b.Prenom, Birth: rights.BirthDate(b.Naissance), Rang: max(b.Rang, 1),
@@ -104,6 +119,9 @@ func contratLu(f issuer.ContractFacts) ContratLu {
 	out := ContratLu{ID: f.ID, Revision: f.Revision, AMC: string(c.Insurer)}
 	out.Adherent, out.Convention, out.CSR, out.Responsable = c.Adherent, c.Conventions, c.CSR, c.Responsable
 	out.Debut, out.Fin, out.Notes = dayText(c.From), dayText(c.To), c.Notes
+	if a := c.Address; a != nil {
+		out.Adresse = &Adresse{a.Lines, a.PostalCode, a.City, a.Country}
+	}
 	for _, b := range c.Beneficiaries {
 		p := Beneficiaire{NIR: b.NIR, Nom: b.Nom, Prenom: b.Prenom, Naissance: string(b.Birth), Rang: b.Rang, Debut: dayText(b.From), Fin: dayText(b.To), Garanties: []Garantie{}}
 		for domain, g := range b.Guarantees {

@@ -155,7 +155,7 @@ func TestUnfinishedCardsOfOthers(t *testing.T) {
 	real := o.issuer.Store
 	f := o.faulty(0, false)
 	o.want(201, other, "POST", "/v1/cards", `{"contracts":["`+o.contract(other, "U0000999")+`"]}`)
-	f.at = f.writes.Load() + 5 // once, its spending, looking for what is unfinished, and reserving come before
+	f.at = f.writes.Load() + 4 // once, its spending and reserving come before
 	if a := o.ask(other, "POST", "/v1/cards", `{"contracts":["`+theirs+`"]}`); a.Code != 503 {
 		t.Fatalf("%d %s", a.Code, a.Body)
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type imports struct {
 	work   sync.WaitGroup
 	mu     sync.Mutex
 	closed bool
+	plans  int // of campaigns, under way
 }
 
 func (i *imports) begin() {
@@ -63,7 +65,7 @@ func (s *Server) StopImports() {
 // Import is how far a job is.
 type Import struct {
 	ID        string  `json:"id"`
-	State     string  `json:"state" enum:"waiting,running,done,rejected,failed,cancelled,interrupted" doc:"rejected: strict, and nothing was taken; interrupted: the same file again completes it"`
+	State     string  `json:"state" enum:"waiting,running,done,rejected,held,failed,cancelled,interrupted" doc:"rejected: strict, and nothing was taken; held: it would end too many contracts, and nothing was taken; interrupted: the same file again completes it"`
 	Fault     string  `json:"fault,omitempty" doc:"code of a failure"`
 	Strict    bool    `json:"strict"`
 	SHA256    string  `json:"sha256,omitempty" doc:"of the file, once read to its end"`
@@ -73,6 +75,10 @@ type Import struct {
 	Created   int     `json:"created"`
 	Changed   int     `json:"changed"`
 	Unchanged int     `json:"unchanged"`
+	Closed    int     `json:"closed" doc:"contracts in force that end earlier now"`
+	Closures  int     `json:"closures,omitempty" doc:"held: contracts that the file would end; the same file with accept_closures of this number does it"`
+	InForce   int     `json:"contracts_in_force,omitempty" doc:"held: of so many"`
+	Accepted  int     `json:"accepted_closures,omitempty" doc:"accept_closures of the request"`
 	Rejected  int     `json:"rejected_lines"`
 	Refused   int     `json:"rejected_contracts"`
 	Rejects   int     `json:"rejects" doc:"faults; a line may have several"`
@@ -85,7 +91,7 @@ type Import struct {
 
 func importOf(j issuer.Job, now time.Time) Import {
 	return Import{ID: j.ID, State: string(j.State), Fault: j.Fault, Strict: j.Strict, SHA256: j.SHA256, Lines: j.Lines, Rate: j.Rate(now), Contracts: j.Contracts,
-		Created: j.Created, Changed: j.Changed, Unchanged: j.Unchanged, Rejected: j.Rejected, Refused: j.Refused, Rejects: j.Rejects, Kept: j.Kept, Actor: j.Actor,
+		Created: j.Created, Changed: j.Changed, Unchanged: j.Unchanged, Closed: j.Closed, Closures: j.Closures, InForce: j.InForce, Accepted: j.Accept, Rejected: j.Rejected, Refused: j.Refused, Rejects: j.Rejects, Kept: j.Kept, Actor: j.Actor,
 		Asked: momentText(j.Asked), Began: momentText(j.Began), Ended: momentText(j.Ended)}
 }
 
@@ -171,16 +177,9 @@ func (s *Server) importRoutes() {
 
 // takeRoster spools the body and answers 202; the job goes on without the request.
 func (s *Server) takeRoster(w http.ResponseWriter, r *http.Request, who Principal) error {
-	strict := false
-	switch q := r.URL.Query(); {
-	case r.URL.RawQuery == "":
-	case len(q) == 1 && len(q["strict"]) == 1:
-		var err error
-		if strict, err = strconv.ParseBool(q.Get("strict")); err != nil {
-			return errField.about("strict")
-		}
-	default:
-		return errField
+	wish, err := importWish(r.URL.Query())
+	if err != nil {
+		return err
 	}
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) != 1 {
@@ -211,7 +210,7 @@ func (s *Server) takeRoster(w http.ResponseWriter, r *http.Request, who Principa
 	var job issuer.Job
 	answer, _, err := s.o.Issuer.Once(r.Context(), staff, keys[0], digest, func(ctx context.Context, t *issuer.Ticket) error {
 		var err error
-		job, err = s.o.Issuer.NewImportJob(ctx, staff, strict, func(tx register.Tx, j issuer.Job) error { return t.Done(tx, importOf(j, s.now())) })
+		job, err = s.o.Issuer.AskImport(ctx, staff, wish, func(tx register.Tx, j issuer.Job) error { return t.Done(tx, importOf(j, s.now())) })
 		return err
 	})
 	if err != nil {
@@ -222,7 +221,7 @@ func (s *Server) takeRoster(w http.ResponseWriter, r *http.Request, who Principa
 		return err
 	}
 	if job.ID != "" { // else the same request again: its job is under way, or over
-		if started = s.startImport(staff, job.ID, file, strict, leave); !started {
+		if started = s.startImport(staff, job.ID, file, wish.Strict, leave); !started {
 			return errAway
 		}
 	}
@@ -231,6 +230,31 @@ func (s *Server) takeRoster(w http.ResponseWriter, r *http.Request, who Principa
 	w.Header().Set("Location", "/v1/imports/"+out.ID)
 	w.WriteHeader(http.StatusAccepted)
 	return json.NewEncoder(w).Encode(out)
+}
+
+// importWish reads the query of an upload.
+func importWish(q url.Values) (wish issuer.ImportWish, err error) {
+	for name, values := range q {
+		switch name {
+		case "strict", "accept_closures":
+		default:
+			return wish, errField
+		}
+		switch {
+		case len(values) != 1:
+			err = errField
+		case name == "strict":
+			wish.Strict, err = strconv.ParseBool(values[0])
+		default:
+			if wish.Accept, err = strconv.Atoi(values[0]); wish.Accept < 1 {
+				err = errField
+			}
+		}
+		if err != nil {
+			return wish, errField.about(name)
+		}
+	}
+	return wish, nil
 }
 
 // bodyFaults gives the errors of a body their answers.

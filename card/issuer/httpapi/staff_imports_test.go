@@ -85,6 +85,23 @@ func TestImportJob(t *testing.T) {
 	if got := o.over(k, strings.TrimPrefix(strict.Header().Get("Location"), "/v1/imports/")); got["state"] != "done" || got["created"] != 30.0 || got["lines"] != 30.0 {
 		t.Error(got)
 	}
+	// A roster that would end half of the contracts is held, until the number is named.
+	ending := strings.Replace(rosterOf(amc, 50, 0), "2027-12-31", "2027-06-30", 40)
+	held := o.upload(k, "/v1/imports", ending)
+	if got := o.over(k, strings.TrimPrefix(held.Header().Get("Location"), "/v1/imports/")); got["state"] != "held" || got["closures"] != 40.0 || got["contracts_in_force"] != 80.0 || got["changed"] != 0.0 || got["closed"] != 0.0 {
+		t.Error(got)
+	}
+	held = o.upload(k, "/v1/imports?accept_closures=39", ending)
+	if got := o.over(k, strings.TrimPrefix(held.Header().Get("Location"), "/v1/imports/")); got["state"] != "held" || got["accepted_closures"] != 39.0 {
+		t.Error(got)
+	}
+	held = o.upload(k, "/v1/imports?accept_closures=40&strict=true", ending)
+	if got := o.over(k, strings.TrimPrefix(held.Header().Get("Location"), "/v1/imports/")); got["state"] != "done" || got["closed"] != 40.0 || got["changed"] != 40.0 || got["closures"] != nil {
+		t.Error(got)
+	}
+	for _, query := range []string{"accept_closures=0", "accept_closures=-1", "accept_closures=x", "accept_closures=1&accept_closures=2", "strict=", "accept=1"} {
+		o.problem(o.upload(k, "/v1/imports?"+query, rosterOf(amc, 1, 0)), 422, "field")
+	}
 	// Lines of another insurer are an unknown insurer's, though the operator has it.
 	foreign := o.upload(other, "/v1/imports", rosterOf(amc, 10, 0))
 	if got := o.over(other, strings.TrimPrefix(foreign.Header().Get("Location"), "/v1/imports/")); got["state"] != "done" || got["contracts"] != 0.0 || got["rejected_lines"] != 10.0 {

@@ -293,9 +293,9 @@ func TestIdempotencyOverTheInterface(t *testing.T) {
 		if fmt.Sprint(a) != fmt.Sprint(b) {
 			t.Errorf("%s: %v, then %v", name, a, b)
 		}
-		o.problem(o.ask(r.who, "POST", r.path, r.body, "Idempotency-Key", ""), 422, "field")
+		o.problem(o.ask(r.who, "POST", r.path, r.body, "Idempotency-Key", ""), 400, "idempotency_key")
 		o.problem(o.ask(r.who, "POST", r.path, r.body+" ", "Idempotency-Key", "the-same-key-"+name), 422, "idempotency_reuse")
-		o.problem(o.ask(r.who, "POST", r.path, r.body, "Idempotency-Key", "short"), 422, "field")
+		o.problem(o.ask(r.who, "POST", r.path, r.body, "Idempotency-Key", "short"), 400, "idempotency_key")
 	}
 	_, cards := o.cards(k, "B", 1)
 	path := "/v1/cards/" + cards[0] + "/reprints"

@@ -1,0 +1,85 @@
+package issuer
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sceau/card/register"
+	"sceau/rights"
+)
+
+// TestPlanningMemory: the heap of planning does not grow with the campaign. SCEAU_CAMPAIGN_SIZES=10000,100000,300000 measures more
+// than CI does.
+func TestPlanningMemory(t *testing.T) {
+	sizes := []int{2_000, 8_000}
+	if s := os.Getenv("SCEAU_CAMPAIGN_SIZES"); s != "" {
+		sizes = nil
+		for _, n := range strings.Split(s, ",") {
+			sizes = append(sizes, must(strconv.Atoi(n))(t))
+		}
+	}
+	w := newWorld(t)
+	w.issuer.Batch = 500
+	if sizes[0] < 10_000 {
+		w.issuer.runEntries = 1000 // as many runs as a great campaign has
+	}
+	// Little garbage: it says how lazy the collector is, not what planning needs.
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	have := 0
+	var peaks []uint64
+	for _, n := range sizes {
+		for have < n {
+			w.update(func(tx register.Tx) error {
+				var batch []register.Contract
+				for range min(1000, n-have) {
+					c := household(t, fmt.Sprintf("A%07d", (have*7919)%9_999_991), 1+have%4, 0)
+					c.Address = &rights.Address{Lines: []string{fmt.Sprintf("%d rue des Essais", have%997)}, PostalCode: fmt.Sprintf("%05d", 1000+(have*31)%97000), City: "Villeneuve"}
+					batch = append(batch, must(register.NewContract(c, 1))(t))
+					have++
+				}
+				return tx.PutContracts(batch)
+			})
+		}
+		stop := make(chan struct{})
+		var peak atomic.Uint64
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			var m runtime.MemStats
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(50 * time.Millisecond):
+				}
+				runtime.ReadMemStats(&m)
+				peak.Store(max(peak.Load(), m.HeapAlloc))
+			}
+		}()
+		spec := CampaignSpec{Name: fmt.Sprint("Campagne ", n), ShardSize: 1000}
+		if sizes[0] < 10_000 {
+			spec.ShardSize = 100
+		}
+		began := time.Now()
+		c := w.plan(spec)
+		took := time.Since(began)
+		close(stop)
+		<-watched
+		if p := c.Total(); p.Cards != int64(n) {
+			t.Errorf("%d planned of %d: %v", p.Cards, n, p.LeftOut)
+		}
+		peaks = append(peaks, peak.Load())
+		t.Logf("%d contracts: %d kB of heap, %v, %d a second", n, peak.Load()>>10, took.Round(time.Millisecond), int(float64(n)/took.Seconds()))
+	}
+	first, last := peaks[0], peaks[len(peaks)-1]
+	if perCard := (float64(last) - float64(first)) / float64(sizes[len(sizes)-1]-sizes[0]); perCard > 200 && last > first*3/2 {
+		t.Errorf("%.0f bytes a contract: the heap grows from %d to %d kB", perCard, first>>10, last>>10)
+	}
+}
