@@ -29,7 +29,7 @@ type ban struct {
 }
 
 var pure = []string{"sceau/rights", "sceau/signing", "sceau/signing/journal", "sceau/card", "sceau/card/status", "sceau/card/qr",
-	"sceau/card/pdf", "sceau/card/accord", "sceau/card/issued", "sceau/card/notice", "sceau/signing/assertion", "sceau/offline", "sceau/offline/scan", "sceau/offline/receipt", "sceau/offline/counter"}
+	"sceau/card/pdf", "sceau/card/accord", "sceau/card/issued", "sceau/card/manifest", "sceau/card/notice", "sceau/signing/assertion", "sceau/offline", "sceau/offline/scan", "sceau/offline/receipt", "sceau/offline/counter"}
 
 const edges = "the parts of the counter don't know one another: the program joins them"
 
@@ -50,7 +50,7 @@ var bans = []ban{
 	{from: []string{"sceau/rights/...", "sceau/signing/...", "sceau/card/...", "sceau/offline/..."}, to: []string{"sceau/cmd/..."},
 		why: "programs use packages, never the other way"},
 	{from: []string{"sceau/rights/...", "sceau/signing/...", "sceau/card/...", "sceau/offline/...", "sceau/cmd/..."},
-		to: []string{"sceau/fixtures", "sceau/fixtures/scans", "sceau/fixtures/browser", "sceau/fixtures/pgserver"}, why: "TEST keys must not be linked into a program"},
+		to: []string{"sceau/fixtures", "sceau/fixtures/scans", "sceau/fixtures/browser", "sceau/fixtures/pgserver", "sceau/fixtures/s3server"}, why: "TEST keys must not be linked into a program"},
 	{from: []string{"sceau/offline/mirror"}, to: []string{"sceau/offline/refresh", "sceau/offline/scan", "sceau/offline/desk", "sceau/offline/optic", "sceau/offline/counter"}, why: edges},
 	{from: []string{"sceau/offline/refresh"}, to: []string{"sceau/offline/mirror", "sceau/offline/scan", "sceau/offline/desk", "sceau/offline/optic", "sceau/offline/counter"}, why: edges},
 	{from: []string{"sceau/offline/scan"}, to: []string{"sceau/offline/mirror", "sceau/offline/refresh", "sceau/offline/desk", "sceau/offline/optic", "sceau/offline/counter"}, why: edges},
@@ -68,12 +68,15 @@ var bans = []ban{
 	{from: []string{"sceau/cmd/sceau", "sceau/cmd/comptoir", "sceau/cmd/internal/...", "sceau/card/...", "sceau/offline/...", "sceau/signing/..."}, to: []string{"github.com/ThalesGroup/crypto11", "github.com/miekg/pkcs11"}, why: "CGO stays off in both programs"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/tetratelabs/wazero/..."}, except: []string{"sceau/offline/optic"}, direct: true, why: "one door for the sandbox"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/danielgtaylor/huma/v2/..."}, except: []string{"sceau/offline/desk", "sceau/card/issuer/httpapi"}, direct: true, why: "one door in each program for the interface's library"},
-	{from: []string{"sceau/..."}, to: []string{"github.com/jackc/pgx/v5/...", "github.com/jackc/puddle/v2", "github.com/pressly/goose/v3/..."}, except: []string{"sceau/card/register/postgres", "sceau/fixtures/pgserver"}, direct: true, why: "one door for PostgreSQL"},
+	{from: []string{"sceau/..."}, to: []string{"github.com/jackc/pgx/v5/...", "github.com/jackc/puddle/v2", "github.com/pressly/goose/v3/..."}, except: []string{"sceau/card/register/postgres", "sceau/card/issuer/batch/queue", "sceau/fixtures/pgserver"}, direct: true, why: "one door for PostgreSQL, and the queue's own"},
+	{from: []string{"sceau/..."}, to: []string{"github.com/riverqueue/river/..."}, except: []string{"sceau/card/issuer/batch/queue"}, direct: true, why: "one door for the queue"},
+	{from: []string{"sceau/..."}, to: []string{"github.com/minio/minio-go/v7/..."}, except: []string{"sceau/card/issuer/depot"}, direct: true, why: "one door for buckets"},
+	{from: []string{"sceau/..."}, to: []string{"github.com/schollz/progressbar/v3"}, except: []string{"sceau/cmd/internal/progress"}, direct: true, why: "one door for progress on a terminal"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/tink-crypto/tink-go/v2/..."}, except: []string{"sceau/card/register/sealed"}, direct: true, why: "one door for encryption at rest"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/prometheus/client_golang/..."}, except: []string{"sceau/card/issuer/httpapi", "sceau/cmd/sceau"}, direct: true, why: "metrics belong to the service and to the program that runs it"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/coreos/go-oidc/v3/...", "golang.org/x/oauth2/..."}, except: []string{"sceau/card/issuer/httpapi"}, direct: true, why: "one door for people's logins"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/failsafe-go/failsafe-go/..."}, except: []string{"sceau/offline/liaison"}, direct: true, why: "one door for the circuit breaker"},
-	{from: []string{"sceau/offline/...", "sceau/cmd/comptoir/..."}, to: []string{"github.com/prometheus/...", "github.com/jackc/...", "github.com/coreos/..."}, why: "the counter's program carries nothing of the service"},
+	{from: []string{"sceau/offline/...", "sceau/cmd/comptoir/..."}, to: []string{"github.com/prometheus/...", "github.com/jackc/...", "github.com/coreos/...", "github.com/riverqueue/...", "github.com/minio/..."}, why: "the counter's program carries nothing of the service"},
 	{from: []string{"sceau/cmd/sceau/...", "sceau/cmd/comptoir/..."}, to: []string{"github.com/chromedp/..."}, why: "a browser is driven by tests and benchmarks only"},
 	{from: []string{"sceau/..."}, to: []string{"github.com/theupdateframework/go-tuf/v2/..."}, except: []string{"sceau/signing/trust"}, direct: true, why: "one door for the TUF library"},
 	{from: []string{"sceau/..."}, to: []string{"modernc.org/sqlite"}, except: []string{"sceau/card/register/sqlite", "sceau/offline/mirror"}, direct: true, why: "SQL stays at the two edges that store"},

@@ -137,7 +137,7 @@ func TestKeysRotateEverything(t *testing.T) {
 		{"card", "--from", "2026-12-28"}, {"list", "--from", "2026-12-28"}, {"status"}, {"insurer"},
 		append([]string{"online"}, v.media("ab")...),
 		append([]string{"targets"}, v.media("bc")...),
-		{"accord"}, {"settlement"},
+		{"accord"}, {"settlement"}, {"manifest"},
 		append(append([]string{"root"}, v.flagged("--new-medium", "def")...), v.media("ac")...),
 		append([]string{"root"}, v.media("de")...), // a later expiry
 		append(append([]string{"root", "--leave", "KID"}, v.flagged("--new-medium", "g")...), v.media("df")...),

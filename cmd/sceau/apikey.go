@@ -26,7 +26,9 @@ key is shown once.
     key 5f0c0f7c2f3b9f1e made for 775670482: issue, read; it is not shown again
 
 Roles: issue (contracts, imports, cards), revoke (revoke, suspend, restore; agree to what others ask), read (people), audit,
-publish; operator (counters, invitations, API keys) for keys without --insurer, which have no role over people.`
+publish; operator (counters, invitations, API keys, and the campaigns of all insurers) for keys without --insurer. Such a key sees no
+insured person and changes no contract; but it may plan, start, pause, resume and cancel campaigns, by which cards are made for whole
+groups of contracts. "sceau routes" lists what each role may use.`
 
 func newAPIKey(p *place) *cobra.Command {
 	c := &cobra.Command{

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"sceau/card/issuer/depot"
 	"sceau/card/issuer/httpapi"
 	"sceau/cmd/internal/clock"
 )
@@ -43,9 +44,10 @@ type Config struct {
 	BehindProxy bool     `toml:"behind_proxy" comment:"take plain HTTP also from elsewhere than this computer, because a proxy does TLS; default false\nDanger: without such a proxy everything travels in clear"`
 	Proxies     []string `toml:"proxies" comment:"addresses or networks of proxies whose X-Forwarded-For is believed; needed with behind_proxy; default none\nDanger: whoever comes from there says which source they are"`
 
-	PublishEvery span `toml:"publish_every" comment:"how often lists are published, 1m to 24h; default 1h. An end of rights reaches counters with the next publication\nthat they fetch; online checks know it at once. 0s: never, sceau publish does it"`
-	ReadyAge     span `toml:"ready_age" comment:"age of the last publication above which /readyz says no; default 26h"`
-	StopAfter    span `toml:"stop_after" comment:"how long requests under way may still take when the service is stopped; default 30s"`
+	PublishEvery span     `toml:"publish_every" comment:"how often lists are published, 1m to 24h; default 1h. An end of rights reaches counters with the next publication\nthat they fetch; online checks know it at once. 0s: never, sceau publish does it"`
+	PublishTo    []string `toml:"publish_to" comment:"folders and buckets that get each publication besides the service's own /repo/, such as s3://listes/public?endpoint=https://s3.example.fr; default none\nA bucket's keys: SCEAU_S3_ACCESS_KEY and SCEAU_S3_SECRET_KEY in the environment, or files that SCEAU_S3_ACCESS_KEY_FILE and SCEAU_S3_SECRET_KEY_FILE name.\nDanger: never in this address, which is logged"`
+	ReadyAge     span     `toml:"ready_age" comment:"age of the last publication above which /readyz says no; default 26h"`
+	StopAfter    span     `toml:"stop_after" comment:"how long requests under way may still take when the service is stopped; default 30s"`
 
 	CounterRate   float64 `toml:"counter_rate" comment:"requests a second of one counter, in the long run; default 5"`
 	CounterBurst  int     `toml:"counter_burst" comment:"requests of one counter at once; default 40"`
@@ -60,6 +62,9 @@ type Config struct {
 	StatusChanges int `toml:"status_changes_per_day" comment:"cards that one person revokes, suspends or restores in a day before another must agree; default 100\nDanger: a large number lets one stolen credential end many cards"`
 	CardsPerDay   int `toml:"cards_per_day" comment:"cards that one person issues or reprints in a day before another must agree; default 10000"`
 	RosterMB      int `toml:"roster_mb" comment:"longest roster of an import, in MiB, 1 to 256; default 64"`
+
+	CampaignOutput  string `toml:"campaign_output" comment:"where files of campaigns go that are asked for by the interface: a folder, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=R\nNothing: the interface plans none. Danger: files hold names and addresses"`
+	CampaignWorkers int    `toml:"campaign_workers" comment:"shards of campaigns that the service itself works off at a time; 0 for none, sceau worker does it\ndefault -1: one where the register is a file, none with PostgreSQL"`
 
 	OIDC oidcConfig `toml:"oidc" comment:"the identity provider of people's logins; without issuer nobody logs in, and only API keys are believed"`
 
@@ -118,8 +123,8 @@ func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).Str
 func defaultConfig() Config {
 	return Config{Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9090", PublishEvery: span(time.Hour), ReadyAge: span(26 * time.Hour), StopAfter: span(30 * time.Second),
 		CounterRate: 5, CounterBurst: 40, StaffRate: 30, StaffBurst: 120, PublicRate: 5, PublicBurst: 40, Connections: 4096, PerSource: 256,
-		StatusChanges: 100, CardsPerDay: 10_000, RosterMB: 64,
-		Proxies: []string{}, LogLevel: "info", OIDC: oidcConfig{InsurerClaim: "insurer", RolesClaim: "roles",
+		StatusChanges: 100, CardsPerDay: 10_000, RosterMB: 64, CampaignWorkers: byDatabase,
+		Proxies: []string{}, PublishTo: []string{}, LogLevel: "info", OIDC: oidcConfig{InsurerClaim: "insurer", RolesClaim: "roles",
 			Scopes: []string{}, Insurers: map[string]string{}, Roles: map[string][]string{}, ACR: []string{}, AMR: []string{}}}
 }
 
@@ -282,6 +287,11 @@ func (c *Config) check() error {
 	if d := time.Duration(c.PublishEvery); d != 0 && (d < time.Minute || d > 24*time.Hour) {
 		bad("publish_every", "must be 1m to 24h, or 0s")
 	}
+	for _, target := range c.PublishTo {
+		if err := depot.CheckTarget(target); err != nil {
+			bad("publish_to", strings.TrimPrefix(err.Error(), "depot: "))
+		}
+	}
 	if c.ReadyAge <= 0 || c.StopAfter < 0 || time.Duration(c.StopAfter) > 10*time.Minute {
 		bad("ready_age, stop_after", "must be positive; stop_after at most 10m")
 	}
@@ -290,6 +300,12 @@ func (c *Config) check() error {
 	}
 	if c.StatusChanges < 1 || c.CardsPerDay < 1 || c.RosterMB < 1 || c.RosterMB > httpapi.MaxBody>>20 {
 		bad("limits of staff", "must be positive, roster_mb at most 256")
+	}
+	if c.CampaignWorkers < byDatabase || c.CampaignWorkers > 256 {
+		bad("campaign_workers", "must be 0 to 256, or -1")
+	}
+	if depot.IsBucket(c.CampaignOutput) && strings.Contains(c.CampaignOutput, "@") {
+		bad("campaign_output", "must hold no key: keys are in SCEAU_S3_ACCESS_KEY and SCEAU_S3_SECRET_KEY")
 	}
 	if _, err := c.OIDC.provider(c.publicURL()); err != nil {
 		all = append(all, fmt.Errorf("oidc: %w", err))

@@ -354,7 +354,7 @@ func (o *operator) insurerKey(ctx context.Context, given string) (string, error)
 		return amc.Key(), nil
 	}
 	if len(keys) != 1 {
-		return "", ui.WithHint(ui.Usage("the operator has %d insurers", len(keys)), "--insurer %s", strings.Join(keys[:min(len(keys), 5)], " | "))
+		return "", ui.WithHint(ui.Usage("the operator has %d insurers", len(keys)), "--insurer %s", strings.Join(o.amcsOf(ctx, keys[:min(len(keys), 5)]), " | "))
 	}
 	return keys[0], nil
 }

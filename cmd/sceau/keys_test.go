@@ -148,7 +148,7 @@ func TestAuditReads(t *testing.T) {
 	}
 	p = sceau(t, "keys", "audit", dir, "--json")
 	p.want(t, 0)
-	if err := json.Unmarshal([]byte(p.out), &doc); err != nil || len(doc.Keys) != 12 || len(doc.Findings) != 1 {
+	if err := json.Unmarshal([]byte(p.out), &doc); err != nil || len(doc.Keys) != 13 || len(doc.Findings) != 1 {
 		t.Fatalf("%v %+v", err, doc)
 	}
 	seen := map[string]bool{}

@@ -147,7 +147,7 @@ func (o *operator) auditKeys(ctx context.Context, count bool) (*auditReport, err
 const stateInForce = "in force"
 
 // auditOrder is how purposes follow one another on the screen: what everything hangs on comes first.
-var auditOrder = []string{issuer.PurposeRoot, issuer.PurposeTargets, issuer.PurposeSnapshot, issuer.PurposeTimestamp, issuer.PurposeAccord, issuer.PurposeSettlement,
+var auditOrder = []string{issuer.PurposeRoot, issuer.PurposeTargets, issuer.PurposeSnapshot, issuer.PurposeTimestamp, issuer.PurposeAccord, issuer.PurposeSettlement, issuer.PurposeManifest,
 	issuer.PurposeInsurer, issuer.PurposeStatus, issuer.PurposeCard, issuer.PurposeList}
 
 // sections groups the keys by purpose and insurer: those of the operator first, then one insurer after the other.

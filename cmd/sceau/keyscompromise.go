@@ -28,6 +28,7 @@ DIR/ceremonies, with what people have to do. Publish at once: --to, or sceau pub
   status, insurer      an insurer's part of the repository gets a new key; what the old one says counts no more
   list                 the Token Status Lists of other verifiers
   accord, settlement   the rights service's
+  manifest             what campaigns' manifests are signed with: printing houses will refuse those of the present key
   online               snapshot and timestamp: by a ceremony of the root
   targets              by a ceremony of the root
   root KID             one share: the others make a root without it, with a --new-medium in its place
@@ -48,13 +49,13 @@ type theft struct {
 }
 
 // stealable maps what can be stolen to whether it takes a name.
-var stealable = map[string]bool{"card": true, "status": false, "insurer": false, "list": false, "accord": false, "settlement": false,
+var stealable = map[string]bool{"card": true, "status": false, "insurer": false, "list": false, "accord": false, "settlement": false, "manifest": false,
 	"online": false, "targets": false, "root": true, "counter": true, "apikey": true}
 
 func newKeysCompromise(p *place) *cobra.Command {
 	var t theft
 	c := &cobra.Command{
-		Use:   "compromise DIR card KID | status | insurer | list | accord | settlement | online | targets | root KID | counter ID | apikey ID",
+		Use:   "compromise DIR card KID | status | insurer | list | accord | settlement | manifest | online | targets | root KID | counter ID | apikey ID",
 		Short: "Answer a theft: end what the key may say, put another in its place, print what to do",
 		Long:  keysCompromiseLong,
 		Args:  ui.Args(cobra.RangeArgs(2, 3)),
@@ -230,6 +231,9 @@ func consequence(what, name, insurer string) string {
 		return fmt.Sprintf("The present key of insurer %s's Token Status Lists will be withdrawn.", insurer)
 	case "accord":
 		return "Counters will refuse what the present accord key signed."
+	}
+	if what == "manifest" {
+		return "Printing houses will refuse every manifest that the present key signed."
 	}
 	return "Counters will refuse what the present settlement key signed."
 }

@@ -154,6 +154,7 @@ func byHand(people []string) []pdf.Block {
 var purposesFR = map[string]string{
 	issuer.PurposeCard: "Clé des cartes", issuer.PurposeList: "Clé des listes de statut (autres vérificateurs)", issuer.PurposeStatus: "Clé des listes de fins de droits",
 	issuer.PurposeInsurer: "Clé de l’organisme", issuer.PurposeAccord: "Clé des accords", issuer.PurposeSettlement: "Clé des règlements",
+	issuer.PurposeManifest: "Clé des bordereaux de campagne",
 }
 
 // rotationProtocol is the record of a key that was replaced without a ceremony.

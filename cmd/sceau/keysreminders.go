@@ -166,7 +166,7 @@ func remindersOf(inv *issuer.Inventory, dir string) []reminder {
 			if k.State == stateInForce && !k.Expires.IsZero() && k.Expires.Before(inv.At) {
 				add(k, k.Expires, "what the "+k.Purpose+" key signed expired", fmt.Sprintf("sceau publish %s --to …", shellWord(dir)))
 			}
-		case issuer.PurposeCard, issuer.PurposeList, issuer.PurposeAccord, issuer.PurposeSettlement:
+		case issuer.PurposeCard, issuer.PurposeList, issuer.PurposeAccord, issuer.PurposeSettlement, issuer.PurposeManifest:
 			if k.State != "active" || next[k.Purpose+k.Insurer] {
 				continue
 			}

@@ -25,7 +25,8 @@ const keysRotateLong = `Replaces keys. What is signed with the old one stays goo
   card, list           an insurer's: the new key is published now and signs from --from on (default: in 7 days), so that counters
                        know it before they meet its first card
   status, insurer      an insurer's part of the repository, at once
-  accord, settlement   the rights service's, published now, signing from --from on
+  accord, settlement, manifest
+                       the rights service's, published now, signing from --from on
   online               snapshot and timestamp: by a ceremony of the root
   targets              by a ceremony of the root
   root                 its shares, by a ceremony; without --new-medium only its expiry moves
@@ -54,7 +55,7 @@ type rotation struct {
 func newKeysRotate(p *place) *cobra.Command {
 	var r rotation
 	c := &cobra.Command{
-		Use:       "rotate DIR card|list|status|insurer|accord|settlement|online|targets|root",
+		Use:       "rotate DIR card|list|status|insurer|accord|settlement|manifest|online|targets|root",
 		Short:     "Replace keys: yearly card keys, lists', insurers', the service's, and the root",
 		Long:      keysRotateLong,
 		Args:      ui.Args(cobra.ExactArgs(2)),
@@ -86,14 +87,14 @@ func newKeysRotate(p *place) *cobra.Command {
 	c.Flags().StringArrayVar(&r.to, "to", nil, "folder to publish into; may be repeated")
 	c.Flags().BoolVar(&r.yes, "yes", false, "don't ask, where one share alone would sign, or the same was done less than a day ago")
 	c.Flags().StringVar(&r.insurer, "insurer", "", "N° AMC, when the operator has several insurers")
-	c.Flags().StringVar(&r.from, "from", "", "first day, or moment, that a new card, list, accord or settlement key signs")
+	c.Flags().StringVar(&r.from, "from", "", "first day, or moment, that a new card, list, accord, settlement or manifest key signs")
 	c.Flags().StringVar(&r.why, "why", "", "rotation, renewal or loss, for the protocol of a ceremony")
 	return c
 }
 
 var (
 	byCeremony = []string{"online", "targets", "root"}
-	rotatable  = []string{"card", "list", "status", "insurer", "accord", "settlement", "online", "targets", "root"}
+	rotatable  = []string{"card", "list", "status", "insurer", "accord", "settlement", "manifest", "online", "targets", "root"}
 )
 
 // check refuses flags that would silently do nothing.
@@ -103,8 +104,8 @@ func (r *rotation) check(what string) error {
 		return ui.Usage("--new-medium, --leave, --keep and --threshold are for the root")
 	case r.keep && (len(r.leave) > 0 || len(r.newMedia) == 0):
 		return ui.WithHint(ui.Usage("--keep is for shares that come when none goes"), "--keep --new-medium PATH, without --leave")
-	case r.from != "" && !slices.Contains([]string{"card", "list", "accord", "settlement"}, what):
-		return ui.Usage("--from is for card, list, accord and settlement keys: %s is replaced at once", what)
+	case r.from != "" && !slices.Contains([]string{"card", "list", "accord", "settlement", "manifest"}, what):
+		return ui.Usage("--from is for card, list, accord, settlement and manifest keys: %s is replaced at once", what)
 	case r.insurer != "" && !slices.Contains([]string{"card", "list", "status", "insurer"}, what):
 		return ui.Usage("--insurer is for an insurer's keys")
 	case r.why != "" && (!slices.Contains(byCeremony, what) || !slices.Contains([]string{"rotation", "renewal", "loss"}, r.why)):
@@ -120,7 +121,7 @@ func (r *rotation) key(ctx context.Context, c *cobra.Command, op *operator, what
 		return err
 	}
 	insurer := ""
-	if what != "accord" && what != "settlement" {
+	if !slices.Contains([]string{"accord", "settlement", "manifest"}, what) {
 		if insurer, err = op.insurerKey(ctx, r.insurer); err != nil {
 			return err
 		}

@@ -42,12 +42,14 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&p.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the keys")
 	root.PersistentFlags().StringVar(&p.offlineDir, "offline-keys", "", "folder of the offline keys (default DIR/offline)")
 	root.PersistentFlags().StringArrayVar(&p.media, "medium", nil, "medium with a share of the root: PATH or PATH=PASSPHRASE_FILE, a key folder or the socket of sceau-pkcs11; may be repeated")
+	root.PersistentFlags().StringVar(&p.cardKeys, "card-keys", "", "where card keys are and are made, when not among the online keys: the socket of sceau-pkcs11, or FOLDER[=PASSPHRASE_FILE]")
 	root.AddCommand(newInit(p), newInsurer(p), newImport(p), newIssue(p), newReprint(p),
 		newStatusChange(p, revoke), newStatusChange(p, suspend), newStatusChange(p, restore),
-		newPublish(p), newCards(p), newFsck(p), newSample(), newDemo(),
-		newServe(p), newRoutes(), newConfig())
+		newPublish(p), newMirror(p), newCards(p), newFsck(p), newSample(), newDemo(),
+		newServe(p), newWorker(p), newRoutes(), newConfig())
 	root.AddCommand(newAPIKey(p), newCounter(p), newApproval(p))
 	root.AddCommand(newEncrypt(p), newBackup(p), newRecover(p))
+	root.AddCommand(newCampaign(p))
 	root.AddCommand(newNotice(p))
 	root.AddCommand(newReport(p), newReceipts(p), newAudit(p))
 	root.AddCommand(newKeys(p))

@@ -36,6 +36,7 @@ type place struct {
 	passphraseFile string
 	offlineDir     string
 	media          []string
+	cardKeys       string
 }
 
 func (p *place) offline(dir string) string {
@@ -92,10 +93,18 @@ func (p *place) openWith(ctx context.Context, dir string, passphrase func() ([]b
 		return nil, err
 	}
 	store := s.Powers()
+	var signing issuer.Keys = online
+	if p.cardKeys != "" {
+		cards, err := openCardKeys(p.cardKeys)
+		if err != nil {
+			return nil, err
+		}
+		signing = &split{folder: online, cards: cards}
+	}
 	offline := &rack{folder: &keys{dir: p.offline(dir), secret: secret}, media: media}
 	return &operator{dir: dir, store: store, sealed: s, rows: rows, online: online, offline: offline, Issuer: &issuer.Issuer{
 		Store: store, Now: clock.Now, Actor: actor(), Codes: codes, Professions: professions(),
-		Online:  online,
+		Online:  signing,
 		Offline: offline,
 	}}, nil
 }

@@ -8,11 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -20,7 +17,6 @@ import (
 
 	"sceau/card/issuer"
 	"sceau/card/issuer/static"
-	"sceau/card/register"
 	"sceau/cmd/internal/ui"
 )
 
@@ -31,6 +27,10 @@ Readers see the old state or the new one, never a mix. Run it every hour: it als
     publication 3 of 2026-11-21 10:00 UTC: 1 change on 1 list, 6 new files
     written to ./public, ./lists.zip
 
+What is there already is neither written nor read again; of two publishers at once one is refused. A bucket's keys come from the
+environment: SCEAU_S3_ACCESS_KEY and SCEAU_S3_SECRET_KEY, or the names of files with them in SCEAU_S3_ACCESS_KEY_FILE and
+SCEAU_S3_SECRET_KEY_FILE. "sceau mirror check" says whether what counters fetch is whole and current.
+
 The offline keys are needed only when an insurer's facts or keys changed.
 
 Each publication signs where the audit chain stands. It therefore checks the entries since the last one, and refuses when they do not
@@ -39,15 +39,15 @@ hold: "sceau audit verify" says what is wrong. --despite-audit publishes all the
 func newPublish(p *place) *cobra.Command {
 	var to []string
 	var zipName, address string
-	var asJSON, despite bool
+	var asJSON, despite, prune bool
 	c := &cobra.Command{
-		Use:   "publish DIR --to FOLDER",
+		Use:   "publish DIR --to FOLDER|s3://BUCKET",
 		Short: "Publish lists and keys as static signed files",
 		Long:  publishLong,
 		Args:  ui.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(to) == 0 && zipName == "" {
-				return ui.WithHint(ui.Usage("say where to publish"), "--to FOLDER, or --zip FILE.zip")
+				return ui.WithHint(ui.Usage("say where to publish"), "--to FOLDER, --to s3://BUCKET/PREFIX?endpoint=https://HOST, or --zip FILE.zip")
 			}
 			op, err := p.open(args[0])
 			if err != nil {
@@ -80,7 +80,7 @@ func newPublish(p *place) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := op.exportTo(ctx, to); err != nil {
+			if err := op.exportAs(ctx, to, static.Options{Prune: prune}); err != nil {
 				return err
 			}
 			if zipName != "" {
@@ -95,7 +95,8 @@ func newPublish(p *place) *cobra.Command {
 			return sayPublish(c, report, to, asJSON)
 		},
 	}
-	c.Flags().StringArrayVar(&to, "to", nil, "folder to publish into; may be repeated")
+	c.Flags().StringArrayVar(&to, "to", nil, "folder or bucket (s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION) to publish into; may be repeated")
+	c.Flags().BoolVar(&prune, "prune", false, "also delete published files there that the register has forgotten: superseded more than 64 publications ago")
 	c.Flags().StringVar(&zipName, "zip", "", "also write one zip with everything, for a stick or an e-mail")
 	c.Flags().StringVar(&address, "url", "", "public address of the folder, for the Token Status Lists of other verifiers")
 	c.Flags().BoolVar(&despite, "despite-audit", false, "publish although the audit chain is broken, once you know why")
@@ -112,36 +113,6 @@ func lockPublication(ctx context.Context, dir string) (unlock func(), err error)
 		return nil, fmt.Errorf("another publication is under way: %w", err)
 	}
 	return func() { lock.Unlock() }, nil
-}
-
-// exportTo writes the register's publication into folders.
-func (o *operator) exportTo(ctx context.Context, to []string) error {
-	for _, dir := range to {
-		d, err := static.NewDir(dir)
-		if err != nil {
-			return unwritable(dir, err)
-		}
-		_, err = o.Export(ctx, d)
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			return unwritable(dir, err)
-		}
-		if errors.Is(err, static.ErrOlder) || errors.Is(err, static.ErrForeign) {
-			return ui.WithHint(err, "%s holds files of another register, or of a newer state of this one: sceau fsck %s --public %s", dir, o.dir, dir)
-		}
-		if err != nil {
-			return ui.WithHint(err, "the publication is in the register; run the same command again")
-		}
-	}
-	return nil
-}
-
-// unwritable says that a folder can't be published into, in words that name the folder and not the files that are written on the way.
-func unwritable(dir string, err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		err = at.Err
-	}
-	return ui.WithHint(fmt.Errorf("publish into %s: %w", dir, err), "the publication is in the register; name a folder that can be written, or free this one, and publish again")
 }
 
 // writeZip writes the whole repository into one file, whole or not at all.
@@ -163,43 +134,6 @@ func publicURL(s string) (string, error) {
 		return "", ui.WithHint(ui.Usage("--url %q is no web address", s), "--url https://listes.example.fr/")
 	}
 	return s, nil
-}
-
-// notBehind refuses to publish into a folder that is ahead of the register, which was then restored from an older backup:
-// counters that saw the newer state refuse whatever the older one says, and cards drawn since would be drawn again.
-func (o *operator) notBehind(ctx context.Context, dir string) error {
-	there, err := publishedVersion(dir)
-	if err != nil || there == 0 {
-		return err
-	}
-	var last register.Publication
-	if err := o.store.View(ctx, func(tx register.Tx) (err error) { last, err = tx.LastPublication(); return err }); err != nil {
-		return err
-	}
-	if there > last.Version {
-		return ui.WithHint(fmt.Errorf("%s holds publication %d, the register knows %d", dir, there, last.Version),
-			"the register is older than what was published: restore its newest backup, or publish elsewhere if the folder is another operator's")
-	}
-	return nil
-}
-
-// publishedVersion reads the version of a published folder; 0 for an empty one, and for one that is damaged: the next
-// publication replaces what is.
-func publishedVersion(dir string) (int64, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "timestamp.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	var there struct {
-		Signed struct{ Version int64 }
-	}
-	if json.Unmarshal(b, &there) != nil {
-		return 0, nil
-	}
-	return there.Signed.Version, nil
 }
 
 func sayPublish(c *cobra.Command, r *issuer.PublishReport, to []string, asJSON bool) error {

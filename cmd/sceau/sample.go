@@ -21,12 +21,13 @@ import (
 type sampleFlags struct {
 	households, insurers, bad int
 	seed                      uint64
+	addresses                 bool
 	from, to                  string
 }
 
 func (f *sampleFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.households, "households", 500, "number of households")
-	c.Flags().Uint64Var(&f.seed, "seed", 1, "the same seed makes the same population")
+	c.Flags().Uint64Var(&f.seed, "seed", 1, "the same seed makes the same population: in years from 2027 on, the same people")
 }
 
 // year is the one that cards are made for now: from November on, the next.
@@ -59,7 +60,7 @@ func (f *sampleFlags) population() (*gen.Population, error) {
 	if f.households < 1 || f.insurers < 1 || f.insurers > gen.MaxInsurers || f.bad < 0 || f.bad > 1000 || to <= from {
 		return nil, ui.WithHint(ui.Usage("no such population"), "--households from 1, --insurers 1 to %d, --bad 0 to 1000, days in order", gen.MaxInsurers)
 	}
-	return gen.New(f.seed, gen.Options{Households: f.households, Insurers: f.insurers, From: from, To: to, BadShare: float64(f.bad) / 1000})
+	return gen.New(f.seed, gen.Options{Households: f.households, Insurers: f.insurers, From: from, To: to, BadShare: float64(f.bad) / 1000, Addresses: f.addresses})
 }
 
 func newSample() *cobra.Command {
@@ -68,7 +69,8 @@ func newSample() *cobra.Command {
 		Use:   "sample [FILE]",
 		Short: "Write a roster of made-up people",
 		Long: `Writes a roster of made-up French households, with every form of name, number and guarantee, and a share of bad lines.
-Nobody in it exists. The same seed writes the same bytes everywhere.
+Nobody in it exists. The same seed and the same options write the same bytes everywhere; with other days (--valid-from) from 2027 on
+they are the same people and numbers, before 2027 people of the same ages.
 
     $ sceau sample --households 500 --seed 1 roster.csv
     500 households written to roster.csv`,
@@ -91,6 +93,7 @@ Nobody in it exists. The same seed writes the same bytes everywhere.
 	}
 	f.add(c)
 	c.Flags().IntVar(&f.insurers, "insurers", 1, "number of insurers")
+	c.Flags().BoolVar(&f.addresses, "addresses", false, "with postal addresses, for letters")
 	c.Flags().IntVar(&f.bad, "bad", 30, "contracts with a fault, in thousandths")
 	c.Flags().StringVar(&f.from, "valid-from", "", "first day of the contracts (default 1 January of the year that cards are made for now)")
 	c.Flags().StringVar(&f.to, "valid-to", "", "last day of the contracts (default 31 December of that year)")

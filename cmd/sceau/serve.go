@@ -157,10 +157,13 @@ func (p *place) newService(ctx context.Context, dir string, config Config, c *co
 			Staff:  httpapi.Budget{PerSecond: config.StaffRate, Burst: config.StaffBurst},
 			Public: httpapi.Budget{PerSecond: config.PublicRate, Burst: config.PublicBurst}},
 		Bounds: httpapi.Bounds{Connections: config.Connections, PerSource: config.PerSource}}
+	if options.Campaigns, err = s.campaigns(ctx); err != nil {
+		return nil, err
+	}
 	if s.api, err = httpapi.New(options); err != nil {
 		return nil, err
 	}
-	s.publisher = newPublisher(op, time.Duration(config.PublishEvery), s.log, s.api.Registry())
+	s.publisher = newPublisher(op, time.Duration(config.PublishEvery), config.PublishTo, s.log, s.api.Registry())
 	return s, nil
 }
 
@@ -217,6 +220,7 @@ func (s *service) run(ctx context.Context) (err error) {
 	start("watch", func() error { return s.op.Watch(work) })
 	start("publication", func() error { return s.publisher.run(work) })
 	start("sweeping", func() error { return s.api.Sweep(work) })
+	start("campaigns", func() error { return s.work(ctx, work) })
 	start("certificate", func() error { return s.reload(work) })
 	start("service", func() error { return front.Serve(listener) })
 	var back *http.Server

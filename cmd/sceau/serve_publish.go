@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sceau/card/issuer"
+	"sceau/card/issuer/depot"
+	"sceau/card/issuer/static"
 	"sceau/card/register"
 )
 
@@ -19,6 +21,7 @@ const (
 	publishFirst    = 5 * time.Second // after the start: a service that is started again and again must not publish each time
 	publishRetry    = time.Minute
 	publishPatience = 10 * time.Minute
+	carryEvery      = time.Minute // a service that doesn't publish itself looks so often whether somebody did
 )
 
 // publisher publishes at most once in every: it looks at the register's last publication, so that several services on one
@@ -28,13 +31,15 @@ type publisher struct {
 	now   func() time.Time
 	last  func(context.Context) (register.Publication, error)
 	make  func(context.Context) (*issuer.PublishReport, error)
+	to    []string                                              // folders and buckets that get each publication
+	carry func(context.Context, string) (*static.Report, error) // brings one of them up to date
 	log   *slog.Logger
 	after func(time.Duration) <-chan time.Time
 	done  *prometheus.CounterVec
 }
 
-func newPublisher(op *operator, every time.Duration, log *slog.Logger, registry prometheus.Registerer) *publisher {
-	p := &publisher{every: every, now: op.Now, log: log, after: time.After,
+func newPublisher(op *operator, every time.Duration, to []string, log *slog.Logger, registry prometheus.Registerer) *publisher {
+	p := &publisher{every: every, to: to, carry: op.carry, now: op.Now, log: log, after: time.After,
 		done: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sceau_publications_total", Help: "Publications that this process tried."}, []string{"result"}),
 		make: func(ctx context.Context) (*issuer.PublishReport, error) { return op.Publish(ctx, time.Time{}) },
 		last: func(ctx context.Context) (p register.Publication, err error) {
@@ -55,7 +60,7 @@ func (p *publisher) run(ctx context.Context) error {
 			return nil
 		case <-p.after(wait):
 		}
-		if p.every == 0 {
+		if p.every == 0 && len(p.to) == 0 {
 			wait = 24 * time.Hour
 			continue
 		}
@@ -71,9 +76,12 @@ func (p *publisher) once(ctx context.Context) time.Duration {
 	if err != nil {
 		return p.failed(ctx, err)
 	}
+	if p.every == 0 { // others publish: what they did is carried
+		return p.carryAll(ctx, carryEvery)
+	}
 	// A publication of the future is no reason to wait for it: Publish refuses, and that is said.
 	if age := p.now().Sub(last.At); age >= 0 && age < p.every {
-		return min(p.every-age, p.every)
+		return p.carryAll(ctx, min(p.every-age, p.every))
 	}
 	report, err := p.make(ctx)
 	if errors.Is(err, issuer.ErrConcurrent) {
@@ -88,7 +96,42 @@ func (p *publisher) once(ctx context.Context) time.Duration {
 		p.log.Warn("publication", "warning", w)
 	}
 	p.log.Info("published", "version", report.Version, "events", report.Events, "lists", len(report.Lists), "files", len(report.Files), "bytes", report.Bytes)
-	return p.every
+	return p.carryAll(ctx, p.every)
+}
+
+// carryAll brings every destination up to date, each for itself, and returns when to look again: wait, or soon when one is not. Where
+// nothing is new that costs a listing.
+func (p *publisher) carryAll(ctx context.Context, wait time.Duration) time.Duration {
+	for _, target := range p.to {
+		r, err := p.carry(ctx, target)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return publishRetry
+		}
+		if err != nil {
+			p.done.WithLabelValues("not_carried").Inc()
+			p.log.Error("the publication is not there", "to", target, "error", err.Error(), "again_in", publishRetry.String())
+			wait = min(wait, publishRetry)
+			continue
+		}
+		if r.Written > 0 {
+			p.log.Info("publication carried", "to", target, "version", r.Version, "files", r.Written, "bytes", r.Bytes)
+		}
+	}
+	return wait
+}
+
+// carry brings one destination to the register's publication.
+func (o *operator) carry(ctx context.Context, target string) (*static.Report, error) {
+	d, err := openPublic(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	defer depot.Close(d)
+	r, err := static.Publish(ctx, o.Issuer, d, static.Options{})
+	if err != nil {
+		return nil, publicTrouble(target, err)
+	}
+	return r, nil
 }
 
 func (p *publisher) failed(ctx context.Context, err error) time.Duration {

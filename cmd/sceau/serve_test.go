@@ -334,7 +334,7 @@ func TestPublisher(t *testing.T) {
 	var said tap
 	var made int
 	var fail error
-	p := newPublisher(&operator{Issuer: new(issuer.Issuer)}, time.Hour, slog.New(slog.NewTextHandler(&said, nil)), prometheus.NewRegistry())
+	p := newPublisher(&operator{Issuer: new(issuer.Issuer)}, time.Hour, nil, slog.New(slog.NewTextHandler(&said, nil)), prometheus.NewRegistry())
 	p.now = func() time.Time { return now }
 	p.last = func(context.Context) (register.Publication, error) { return last, nil }
 	p.make = func(context.Context) (*issuer.PublishReport, error) {
