@@ -41,8 +41,9 @@ func main() {
 		run  func(*bench) error
 	}{
 		// First: a child's peak memory counts from its parent's at the fork, so this process must still be small.
-		{"nation", (*bench).nation}, {"verdict", (*bench).verdict}, {"code", (*bench).codes}, {"status", (*bench).statusPages},
+		{"nation", (*bench).nation}, {"campaign", (*bench).campaign}, {"import", (*bench).imports}, {"verdict", (*bench).verdict}, {"code", (*bench).codes}, {"status", (*bench).statusPages},
 		{"issue", (*bench).issue}, {"peers", (*bench).peers}, {"demo", (*bench).demo}, {"service", (*bench).service}, {"theft", (*bench).theft},
+		{"publish", (*bench).publication},
 	}
 	for _, part := range all {
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], part.name) {
