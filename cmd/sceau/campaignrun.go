@@ -88,8 +88,9 @@ func (o *operator) startCampaign(ctx context.Context, c *cobra.Command, id strin
 
 // workCampaign works a campaign off in the foreground.
 func (o *operator) workCampaign(ctx context.Context, c *cobra.Command, k *issuer.Campaign, f startFlags) error {
+	limitMemory()
 	before := k.Total()
-	bar := progress.New(c.ErrOrStderr(), "cards", before.Cards, progress.ModeFor(c.ErrOrStderr(), f.quiet))
+	bar := progress.New(c.ErrOrStderr(), "cards", before.Cards, progress.ModeFor(c.ErrOrStderr(), f.quiet)).From(before.Done)
 	var done atomic.Int64
 	done.Store(before.Done)
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))

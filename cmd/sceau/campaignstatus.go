@@ -140,7 +140,7 @@ func (o *operator) watchCampaign(ctx context.Context, c *cobra.Command, id strin
 			}
 		} else {
 			if bar == nil {
-				bar = progress.New(c.ErrOrStderr(), "cards", t.Cards, progress.ModeFor(c.ErrOrStderr(), false))
+				bar = progress.New(c.ErrOrStderr(), "cards", t.Cards, progress.ModeFor(c.ErrOrStderr(), false)).From(t.Done)
 			}
 			bar.Note(map[string]int64{"files": int64(t.DoneFiles)})
 			if still := stillness(k, held, clock.Now()); still != "" && k.State == issuer.CampaignStarted {

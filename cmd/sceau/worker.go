@@ -120,6 +120,13 @@ type work struct {
 // the collector would let garbage grow to several times that. SQLite's own memory comes on top: all in all less than 400 MB.
 const workMemory = 224 << 20
 
+// limitMemory bounds the heap of who works campaigns off, unless the environment already does.
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(workMemory)
+	}
+}
+
 func (p *place) newWork(c *cobra.Command, dir string, f workerFlags) (*work, error) {
 	config, err := readConfig(dir)
 	if err != nil {
@@ -129,11 +136,10 @@ func (p *place) newWork(c *cobra.Command, dir string, f workerFlags) (*work, err
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case config.MemoryLimitMB > 0:
+	if config.MemoryLimitMB > 0 {
 		debug.SetMemoryLimit(int64(config.MemoryLimitMB) << 20)
-	case os.Getenv("GOMEMLIMIT") == "":
-		debug.SetMemoryLimit(workMemory)
+	} else {
+		limitMemory()
 	}
 	op, err := p.openContext(c.Context(), dir)
 	if err != nil {

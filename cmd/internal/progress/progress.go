@@ -67,6 +67,7 @@ type Progress struct {
 	mode   Mode
 	what   string
 	done   int64
+	before int64 // done when it began
 	total  int64
 	notes  map[string]int64
 	began  time.Time
@@ -91,6 +92,14 @@ func NewAt(w io.Writer, what string, total int64, how Mode, now func() time.Time
 			progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(0), progressbar.OptionSetRenderBlankState(false), progressbar.OptionUseANSICodes(false),
 			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}))
 	}
+	return p
+}
+
+// From says how much was done before this began: it counts as done, and makes no rate.
+func (p *Progress) From(done int64) *Progress {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before, p.done = done, done
 	return p
 }
 
@@ -161,7 +170,7 @@ func (p *Progress) update(change func()) {
 
 func (p *Progress) rate(now time.Time) float64 {
 	if d := now.Sub(p.began).Seconds(); d > 0 {
-		return float64(p.done) / d
+		return float64(max(p.done-p.before, 0)) / d
 	}
 	return 0
 }

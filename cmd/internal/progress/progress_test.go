@@ -169,3 +169,15 @@ func TestDeaf(t *testing.T) {
 		p.Close()
 	}
 }
+
+// TestFrom: what was done before makes no rate, or a work that goes on would promise an end that it can't keep.
+func TestFrom(t *testing.T) {
+	p, out, pass := timed(JSON, 1000)
+	p.From(900)
+	pass(20 * time.Second)
+	p.Set(920)
+	got := lines(t, out)
+	if len(got) != 1 || got[0].Done != 920 || got[0].Rate != 1 || got[0].LeftSeconds == nil || *got[0].LeftSeconds != 80 {
+		t.Errorf("%+v", got)
+	}
+}
