@@ -301,6 +301,14 @@ func TestSelection(t *testing.T) {
 		if got := fmt.Sprint(e.Total().Cards, e.Total().LeftOut); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+		if e.Total().Cards == 0 {
+			spec.Beside = w.besides()
+			var nothing *NothingToMake
+			if _, err := w.issuer.CreateCampaign(t.Context(), operatorStaff, spec, nil, nil); !errors.As(err, &nothing) {
+				t.Errorf("%s, planned: %v", c.name, err)
+			}
+			continue
+		}
 		p := w.plan(spec).Total()
 		if got := fmt.Sprint(p.Cards, p.LeftOut); got != c.want {
 			t.Errorf("%s, planned: %s, want %s", c.name, got, c.want)

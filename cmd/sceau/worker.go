@@ -118,7 +118,7 @@ type work struct {
 
 // workMemory is what the heap of a worker tries not to exceed. What lives is a fraction of it, whatever a campaign's size; without a limit
 // the collector would let garbage grow to several times that. SQLite's own memory comes on top: all in all less than 400 MB.
-const workMemory = 224 << 20
+const workMemory = 192 << 20
 
 // limitMemory bounds the heap of who works campaigns off, unless the environment already does.
 func limitMemory() {

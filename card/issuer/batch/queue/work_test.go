@@ -30,6 +30,9 @@ func TestTwoWorkers(t *testing.T) {
 		all.Go(func() {
 			err := q.Work(soon(t), Options{Sweep: b.sweep, Idle: b.idle, Workers: 2, Every: often, Do: func(ctx context.Context, r issuer.ShardRef) error {
 				by[i].Add(1)
+				if !b.take(t, r) {
+					return nil
+				}
 				time.Sleep(time.Millisecond) // a shard takes its time
 				return b.do(ctx, r)
 			}})
@@ -46,6 +49,9 @@ func TestTwoWorkers(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%v was done %d times", r, n)
 		}
+	}
+	if b.late > 30 {
+		t.Errorf("%d of 300 shards came again after they were done", b.late)
 	}
 	if by[0].Load() < 30 || by[1].Load() < 30 {
 		t.Errorf("one worker did nearly all: %d and %d", by[0].Load(), by[1].Load())

@@ -57,6 +57,7 @@ type board struct {
 	done   map[issuer.ShardRef]int
 	failed map[issuer.ShardRef]int
 	swept  int
+	late   int // shards that came again, done
 }
 
 func newBoard(n int) *board {
@@ -89,11 +90,28 @@ func (b *board) sweep(_ context.Context, limit int) ([]issuer.ShardRef, error) {
 	return out, nil
 }
 
+// take gives a shard to who asks, as the register does: one that is done is nobody's work any more (a sweep that looked before it was
+// done may bring it again), and one that another has in hand must not come at all.
+func (b *board) take(t *testing.T, r issuer.ShardRef) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.leased[r] {
+		t.Errorf("%v came to two workers at once", r)
+	}
+	if !b.todo[r] {
+		b.late++
+		return false
+	}
+	b.leased[r] = true
+	return true
+}
+
 func (b *board) do(_ context.Context, r issuer.ShardRef) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done[r]++
 	delete(b.todo, r)
+	delete(b.leased, r)
 	return nil
 }
 
