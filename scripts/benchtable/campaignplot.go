@@ -13,6 +13,7 @@ type plotArea struct {
 	x, y, w, h     float64
 	x0, x1, y0, y1 float64 // powers of ten
 	title, across  string
+	named          []float64 // where names of lines stand already
 }
 
 func (a plotArea) at(x, y float64) (float64, float64) {
@@ -35,7 +36,7 @@ func (a plotArea) axes(b *bytes.Buffer) {
 }
 
 // line draws a series with its name at the last point.
-func (a plotArea) line(b *bytes.Buffer, class, name string, points []campaignPoint, of func(campaignPoint) float64) {
+func (a *plotArea) line(b *bytes.Buffer, class, name string, points []campaignPoint, of func(campaignPoint) float64) {
 	var d bytes.Buffer
 	verb := "M"
 	var x, y float64
@@ -49,7 +50,14 @@ func (a plotArea) line(b *bytes.Buffer, class, name string, points []campaignPoi
 		fmt.Fprintf(b, `<circle class="%s d" cx="%.1f" cy="%.1f" r="4"/>`, class, x, y)
 		verb = "L"
 	}
-	fmt.Fprintf(b, `<path class="%s l" d="%s"/><text class="%s" x="%.1f" y="%.1f">%s</text>`, class, d.String(), class, x+10, y+4, name)
+	y += 4
+	for _, other := range a.named { // lines are drawn from the upper one on
+		if math.Abs(y-other) < 15 {
+			y = other + 15
+		}
+	}
+	a.named = append(a.named, y)
+	fmt.Fprintf(b, `<path class="%s l" d="%s"/><text class="%s" x="%.1f" y="%.1f">%s</text>`, class, d.String(), class, x+10, y, name)
 }
 
 // campaignPlot draws time and memory by the number of cards.
@@ -79,8 +87,8 @@ func campaignPlot(points []campaignPoint) []byte {
 	fmt.Fprintf(&b, `<path class="ideal" d="M%.1f %.1fL%.1f %.1f"/>`, ax, ay, bx, by)
 	lx, ly := times.x+16, times.y+20
 	fmt.Fprintf(&b, `<path class="ideal" d="M%.1f %.1fh34"/><text x="%.1f" y="%.1f">CPU in proportion to the cards</text>`, lx, ly, lx+44, ly+4)
-	times.line(&b, "one", "worker, CPU", points, func(p campaignPoint) float64 { return p.cpu })
 	times.line(&b, "two", "worker, time", points, func(p campaignPoint) float64 { return p.wall })
+	times.line(&b, "one", "worker, CPU", points, func(p campaignPoint) float64 { return p.cpu })
 	times.line(&b, "three", "planning", points, func(p campaignPoint) float64 { return max(p.plan, 1) })
 	room := plotArea{x: 690, y: 60, w: 430, h: 370, x0: x0, x1: x1, y0: 1, y1: 4, title: "Peak memory of a worker (MB), and bytes of files a card", across: "cards"}
 	room.axes(&b)
