@@ -176,6 +176,7 @@ func (v *vault) consistent(public string) {
 		sum := sha256.Sum256(b)
 		var meta struct{ Signed struct{ Version int64 } }
 		switch {
+		case filepath.Ext(rel) == ".pack": // copies of other files, which counters of this project alone read, and believe nothing of
 		case rel == "timestamp.json", strings.HasPrefix(rel, "statuslist"+string(filepath.Separator)): // the second is for verifiers of another standard
 		case head == hex.EncodeToString(sum[:]):
 			n++
