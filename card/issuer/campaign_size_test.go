@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 // TestPlanningMemory: the heap of planning does not grow with the campaign. SCEAU_CAMPAIGN_SIZES=10000,100000,300000 measures more
 // than CI does.
 func TestPlanningMemory(t *testing.T) {
-	sizes := []int{2_000, 8_000}
+	sizes := []int{5_000, 30_000}
 	if s := os.Getenv("SCEAU_CAMPAIGN_SIZES"); s != "" {
 		sizes = nil
 		for _, n := range strings.Split(s, ",") {
@@ -30,8 +29,6 @@ func TestPlanningMemory(t *testing.T) {
 	if sizes[0] < 10_000 {
 		w.issuer.runEntries = 1000 // as many runs as a great campaign has
 	}
-	// Little garbage: it says how lazy the collector is, not what planning needs.
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	have := 0
 	var peaks []uint64
 	for _, n := range sizes {
@@ -48,7 +45,7 @@ func TestPlanningMemory(t *testing.T) {
 			})
 		}
 		stop := make(chan struct{})
-		var peak atomic.Uint64
+		var live []uint64
 		watched := make(chan struct{})
 		go func() {
 			defer close(watched)
@@ -57,10 +54,11 @@ func TestPlanningMemory(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				case <-time.After(50 * time.Millisecond):
+				case <-time.After(20 * time.Millisecond):
 				}
+				runtime.GC() // garbage says how lazy the collector is on a busy machine, not what planning needs
 				runtime.ReadMemStats(&m)
-				peak.Store(max(peak.Load(), m.HeapAlloc))
+				live = append(live, m.HeapAlloc)
 			}
 		}()
 		spec := CampaignSpec{Name: fmt.Sprint("Campagne ", n), ShardSize: 1000}
@@ -75,11 +73,17 @@ func TestPlanningMemory(t *testing.T) {
 		if p := c.Total(); p.Cards != int64(n) {
 			t.Errorf("%d planned of %d: %v", p.Cards, n, p.LeftOut)
 		}
-		peaks = append(peaks, peak.Load())
-		t.Logf("%d contracts: %d kB of heap, %v, %d a second", n, peak.Load()>>10, took.Round(time.Millisecond), int(float64(n)/took.Seconds()))
+		// The median: the highest of many looks at batches that come and go is a matter of luck.
+		slices.Sort(live)
+		if len(live) < 5 {
+			t.Fatalf("%d looks at the heap", len(live))
+		}
+		typical, peak := live[len(live)/2], live[len(live)-1]
+		peaks = append(peaks, typical)
+		t.Logf("%d contracts: %d kB of heap, at most %d, %v, %d a second", n, typical>>10, peak>>10, took.Round(time.Millisecond), int(float64(n)/took.Seconds()))
 	}
 	first, last := peaks[0], peaks[len(peaks)-1]
-	if perCard := (float64(last) - float64(first)) / float64(sizes[len(sizes)-1]-sizes[0]); perCard > 200 && last > first*3/2 {
+	if perCard := (float64(last) - float64(first)) / float64(sizes[len(sizes)-1]-sizes[0]); perCard > 100 {
 		t.Errorf("%.0f bytes a contract: the heap grows from %d to %d kB", perCard, first>>10, last>>10)
 	}
 }

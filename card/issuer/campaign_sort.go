@@ -58,6 +58,9 @@ func (w *sorter) chunkID(run, chunk int) string {
 	return fmt.Sprintf("%s%06d-%06d", w.prefix, run, chunk)
 }
 
+// chunk is how many entries of a run are in memory while it is merged: a fiftieth of the run.
+func (w *sorter) chunk() int { return max(1, w.size/(runEntries/chunkEntries)) }
+
 // add takes an entry, and stores a run when there are enough.
 func (w *sorter) add(ctx context.Context, e sortEntry) error {
 	w.buffer = append(w.buffer, e)
@@ -122,11 +125,11 @@ type runWriter struct {
 
 func (w *sorter) run() *runWriter {
 	w.made++
-	return &runWriter{sorter: w, number: w.made, buffer: make([]sortEntry, 0, chunkEntries)}
+	return &runWriter{sorter: w, number: w.made, buffer: make([]sortEntry, 0, w.chunk())}
 }
 
 func (r *runWriter) add(ctx context.Context, e sortEntry) error {
-	if r.buffer = append(r.buffer, e); len(r.buffer) < chunkEntries {
+	if r.buffer = append(r.buffer, e); len(r.buffer) < r.sorter.chunk() {
 		return nil
 	}
 	return r.flush(ctx)
