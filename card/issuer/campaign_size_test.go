@@ -83,7 +83,7 @@ func TestPlanningMemory(t *testing.T) {
 		t.Logf("%d contracts: %d kB of heap, at most %d, %v, %d a second", n, typical>>10, peak>>10, took.Round(time.Millisecond), int(float64(n)/took.Seconds()))
 	}
 	first, last := peaks[0], peaks[len(peaks)-1]
-	if perCard := (float64(last) - float64(first)) / float64(sizes[len(sizes)-1]-sizes[0]); perCard > 100 {
+	if perCard := (float64(last) - float64(first)) / float64(sizes[len(sizes)-1]-sizes[0]); perCard > 50 {
 		t.Errorf("%.0f bytes a contract: the heap grows from %d to %d kB", perCard, first>>10, last>>10)
 	}
 }
