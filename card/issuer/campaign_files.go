@@ -20,11 +20,7 @@ func (s *Issuer) OpenFile(ctx context.Context, id, insurer string, n int, c Clai
 	var docs []register.Document
 	var drawn storedFile
 	err := s.Store.Update(ctx, func(tx register.Tx) error {
-		_, of, err := campaign(tx, id)
-		if err != nil {
-			return err
-		}
-		_, p, err := campaignPart(tx, id, insurer)
+		of, _, p, err := campaignAndPart(tx, id, insurer)
 		if err != nil {
 			return err
 		}
@@ -104,11 +100,7 @@ func (s *Issuer) EndFile(ctx context.Context, f *CampaignFile, outputs []OutputF
 		}
 	}
 	err = s.Store.Update(ctx, func(tx register.Tx) error {
-		_, of, err := campaign(tx, f.Campaign)
-		if err != nil {
-			return err
-		}
-		d, p, err := campaignPart(tx, f.Campaign, f.Insurer)
+		of, d, p, err := campaignAndPart(tx, f.Campaign, f.Insurer)
 		if err != nil {
 			return err
 		}

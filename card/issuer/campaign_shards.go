@@ -51,11 +51,7 @@ func (s *Issuer) OpenShard(ctx context.Context, id, insurer string, n int, c Cla
 	var d register.Document
 	sh := &CampaignShard{Campaign: id, Insurer: insurer, N: n, Claim: c}
 	err := s.Store.Update(ctx, func(tx register.Tx) error {
-		_, of, err := campaign(tx, id)
-		if err != nil {
-			return err
-		}
-		_, p, err := campaignPart(tx, id, insurer)
+		of, _, p, err := campaignAndPart(tx, id, insurer)
 		if err != nil {
 			return err
 		}
@@ -126,11 +122,7 @@ func (s *Issuer) EndShard(ctx context.Context, sh *CampaignShard, r *ShardResult
 	}
 	var complete *CampaignFile
 	err = s.Store.Update(ctx, func(tx register.Tx) error {
-		_, of, err := campaign(tx, sh.Campaign)
-		if err != nil {
-			return err
-		}
-		d, p, err := campaignPart(tx, sh.Campaign, sh.Insurer)
+		of, d, p, err := campaignAndPart(tx, sh.Campaign, sh.Insurer)
 		if err != nil {
 			return err
 		}
@@ -303,11 +295,7 @@ func (s *Issuer) FailShard(ctx context.Context, r ShardRef, cause string) error 
 		return ErrName
 	}
 	return s.Store.Update(ctx, func(tx register.Tx) error {
-		_, of, err := campaign(tx, r.Campaign)
-		if err != nil {
-			return err
-		}
-		d, p, err := campaignPart(tx, r.Campaign, r.Insurer)
+		of, d, p, err := campaignAndPart(tx, r.Campaign, r.Insurer)
 		if err != nil {
 			return err
 		}

@@ -149,6 +149,16 @@ func campaignPart(tx register.Tx, id, insurer string) (register.Document, stored
 	return d, p, err
 }
 
+// campaignAndPart reads a campaign and one insurer's part of it, with the part's document.
+func campaignAndPart(tx register.Tx, id, insurer string) (storedCampaign, register.Document, storedPart, error) {
+	_, c, err := campaign(tx, id)
+	if err != nil {
+		return storedCampaign{}, register.Document{}, storedPart{}, err
+	}
+	d, p, err := campaignPart(tx, id, insurer)
+	return c, d, p, err
+}
+
 // packed reads a gzipped document.
 func packed(tx register.Tx, kind, id string, v any) (register.Document, error) {
 	d, err := tx.Document(kind, id)
