@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 // rxing is the library, started. What its bindings keep as objects of JavaScript is a table of numbers here.
@@ -15,13 +16,14 @@ type rxing struct {
 	guest
 	r        wazero.Runtime
 	compiled wazero.CompiledModule
+	plot     *plot
 	objects  map[uint32]uint32
 	last     uint32
 	hints    uint64
 }
 
-func newRxing(ctx context.Context, r wazero.Runtime) (*rxing, error) {
-	x := &rxing{r: r}
+func newRxing(ctx context.Context, p *plot, r wazero.Runtime) (*rxing, error) {
+	x := &rxing{r: r, plot: p}
 	var err error
 	if x.compiled, err = r.CompileModule(ctx, rxingWasm); err != nil {
 		return nil, err
@@ -67,7 +69,7 @@ func (x *rxing) start(ctx context.Context) error {
 	}
 	x.objects, x.last, x.calls = map[uint32]uint32{}, 0, nil
 	var err error
-	if x.mod, err = x.r.InstantiateModule(ctx, x.compiled, wazero.NewModuleConfig().WithName("rxing")); err != nil {
+	if x.mod, err = x.r.InstantiateModule(experimental.WithMemoryAllocator(ctx, x.plot), x.compiled, wazero.NewModuleConfig().WithName("rxing")); err != nil {
 		return err
 	}
 	if x.hints, err = x.call(ctx, "decodehintdictionary_new"); err != nil {

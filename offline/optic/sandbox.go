@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 //go:embed wasm/pdfium.wasm
@@ -33,22 +34,23 @@ type sandbox struct {
 
 // load compiles both modules, or takes them from the cache, and starts them. A cache that fails costs time, never a reading.
 func load(ctx context.Context, cache string) (*sandbox, error) {
+	p := newPlots()
 	if cache != "" {
 		if c, err := wazero.NewCompilationCacheWithDir(cache); err == nil {
-			if s, err := loadWith(ctx, c); err == nil {
+			if s, err := loadWith(ctx, p, c); err == nil {
 				return s, nil
 			}
 		}
 	}
-	return loadWith(ctx, nil)
+	return loadWith(ctx, p, nil)
 }
 
-func loadWith(ctx context.Context, cache wazero.CompilationCache) (*sandbox, error) {
-	pdf, err := newPDFium(ctx, runtimeOf(ctx, pdfiumPages, cache))
+func loadWith(ctx context.Context, p *plots, cache wazero.CompilationCache) (*sandbox, error) {
+	pdf, err := newPDFium(experimental.WithMemoryAllocator(ctx, &p.pdf), runtimeOf(ctx, pdfiumPages, cache))
 	if err != nil {
 		return nil, fmt.Errorf("pdfium: %w", err)
 	}
-	qr, err := newRxing(ctx, runtimeOf(ctx, rxingPages, cache))
+	qr, err := newRxing(ctx, &p.qr, runtimeOf(ctx, rxingPages, cache))
 	if err != nil {
 		return nil, fmt.Errorf("rxing: %w", err)
 	}
@@ -56,8 +58,7 @@ func loadWith(ctx context.Context, cache wazero.CompilationCache) (*sandbox, err
 }
 
 func runtimeOf(ctx context.Context, pages uint32, cache wazero.CompilationCache) wazero.Runtime {
-	// The whole memory is reserved at once: growing would copy it, and hold it twice meanwhile.
-	c := wazero.NewRuntimeConfig().WithMemoryLimitPages(pages).WithMemoryCapacityFromMax(true).WithDebugInfoEnabled(false)
+	c := wazero.NewRuntimeConfig().WithMemoryLimitPages(pages).WithDebugInfoEnabled(false)
 	if cache != nil {
 		c = c.WithCompilationCache(cache)
 	}
