@@ -81,3 +81,30 @@ func (c *Changes) Apply(old *Page) (*Page, error) {
 	}
 	return old.with(&c.added, c.to)
 }
+
+// Then returns the changes that lead from c's From to next's To. It fails with ErrGap when next doesn't begin where c ends, with ErrMalformed when its
+// events do not follow those of c; both stay as they were.
+func (c *Changes) Then(next *Changes) (*Changes, error) {
+	if c.issuer != next.issuer || c.list != next.list || c.to != next.from {
+		return nil, fmt.Errorf("%w: changes of list %d of %s up to revision %d, then of list %d of %s from revision %d",
+			ErrGap, c.list, c.issuer, c.to, next.list, next.issuer, next.from)
+	}
+	added, err := merge(&c.added, &next.added)
+	if err != nil {
+		return nil, err
+	}
+	return &Changes{issuer: c.issuer, list: c.list, from: c.from, to: next.to, added: added}, nil
+}
+
+// ApplyRest is Apply for a page that may be past From: events that it holds already are left out. It fails with ErrGap when old is another list, before
+// From, or not before To. Where an index was told the same thing twice it can't know which of them the page holds: the hash of what comes out says so.
+func (c *Changes) ApplyRest(old *Page) (*Page, error) {
+	if old.revision <= c.from || c.issuer != old.issuer || c.list != old.list {
+		return c.Apply(old)
+	}
+	if old.revision >= c.to {
+		return nil, fmt.Errorf("%w: changes of list %d of %s up to revision %d, page at revision %d", ErrGap, c.list, c.issuer, c.to, old.revision)
+	}
+	rest := old.lacks(&c.added)
+	return old.with(&rest, c.to)
+}

@@ -58,6 +58,108 @@ func TestDiffApply(t *testing.T) {
 	})
 }
 
+// TestThen: what two changes say one after the other is what one says, and a page that holds a part of it lacks the rest.
+func TestThen(t *testing.T) {
+	past := 0
+	rapid.Check(t, func(t *rapid.T) {
+		page := New(testIssuer, 2)
+		revisions := []*Page{page}
+		for _, es := range drawHistory(t) {
+			page, _ = page.Append(es)
+			revisions = append(revisions, page)
+		}
+		diff := func(i, j int) *Changes {
+			c, err := Diff(revisions[i], revisions[j])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		for i := range revisions {
+			for j := i + 1; j < len(revisions); j++ {
+				if _, err := diff(i, j).ApplyRest(revisions[j]); !errors.Is(err, ErrGap) {
+					t.Fatalf("nothing is left of it: %v", err)
+				}
+				if i > 0 {
+					if _, err := diff(i, j).ApplyRest(revisions[i-1]); !errors.Is(err, ErrGap) {
+						t.Fatalf("applied to a page before it: %v", err)
+					}
+				}
+				for k := j + 1; k < len(revisions); k++ {
+					whole := diff(i, k)
+					joined, err := diff(i, j).Then(diff(j, k))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !bytes.Equal(joined.Encode(), whole.Encode()) {
+						t.Fatalf("%d to %d to %d is not %d to %d", i, j, k, i, k)
+					}
+					if _, err := diff(j, k).Then(diff(i, j)); !errors.Is(err, ErrGap) {
+						t.Fatalf("joined backwards: %v", err)
+					}
+					if _, err := diff(i, j).Then(whole); !errors.Is(err, ErrGap) {
+						t.Fatalf("joined though they overlap: %v", err)
+					}
+					got, err := whole.ApplyRest(revisions[j])
+					if err == nil && bytes.Equal(got.Encode(), revisions[k].Encode()) {
+						past++
+					} else if !repeats(revisions[k]) {
+						t.Fatalf("%d to %d does not complete revision %d: %v", i, k, j, err)
+					}
+				}
+			}
+		}
+	})
+	if past == 0 {
+		t.Error("no page was past the beginning of what was applied")
+	}
+}
+
+// repeats says that an index was told the same thing twice.
+func repeats(p *Page) bool {
+	seen := map[Entry]bool{}
+	for e := range p.All() {
+		if seen[e] {
+			return true
+		}
+		seen[e] = true
+	}
+	return false
+}
+
+func TestThenRefuses(t *testing.T) {
+	changes := func(issuer string, list uint32, from uint64, es ...Entry) *Changes {
+		added, err := sorted(es)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &Changes{issuer: issuer, list: list, from: from, to: from + 1, added: added}
+	}
+	first := changes(testIssuer, 2, 3, Entry{5, 1000, 1001, Void})
+	for name, next := range map[string]*Changes{
+		"another insurer": changes("1"+testIssuer, 2, 4), "another list": changes(testIssuer, 3, 4), "a gap": changes(testIssuer, 2, 5),
+		"itself": first, "earlier": changes(testIssuer, 2, 2),
+	} {
+		if _, err := first.Then(next); !errors.Is(err, ErrGap) {
+			t.Errorf("%s: %v", name, err)
+		}
+		page := New(testIssuer, 2)
+		page.revision = 3
+		if next == first {
+			continue
+		}
+		if _, err := next.ApplyRest(page); name != "earlier" && !errors.Is(err, ErrGap) {
+			t.Errorf("%s, applied: %v", name, err)
+		}
+	}
+	if _, err := first.Then(changes(testIssuer, 2, 4, Entry{5, 1000, 1000, Restored})); !errors.Is(err, ErrMalformed) {
+		t.Errorf("published before what it follows: %v", err)
+	}
+	if c, err := first.Then(changes(testIssuer, 2, 4, Entry{5, 1000, 1002, Restored})); err != nil || c.From() != 3 || c.To() != 5 || c.Len() != 2 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // TestShrunk takes every event out of a page in turn, and changes every event in turn: the index is named.
 func TestShrunk(t *testing.T) {
 	es := append(realistic().entries(60, 3), Entry{77, 20900, 20901, Void}, Entry{77, 20910, 20902, Restored}, Entry{77, 20920, 20903, Void})
@@ -162,6 +264,7 @@ func FuzzChanges(f *testing.F) {
 		}
 		f.Add(c.Encode())
 	}
+	newer := mustAppend(f, base, oneDay().entries(9, 4))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := DecodeChanges(b)
 		if err != nil {
@@ -177,6 +280,7 @@ func FuzzChanges(f *testing.F) {
 			}
 			return
 		}
+		_, _ = c.ApplyRest(newer)
 		next, err := c.Apply(old)
 		if err != nil {
 			return

@@ -127,3 +127,28 @@ func (h *history) missing(next *history) (history, error) {
 	}
 	return added, nil
 }
+
+// lacks returns the events of more that h doesn't hold, where h holds those of more up to some moment: of each index, what follows the longest beginning
+// that h's events of that index end with.
+func (h *history) lacks(more *history) history {
+	rest := newHistory(more.len())
+	i := 0
+	for j := 0; j < more.len(); {
+		at, end := more.index[j], more.run(j)
+		for i < h.len() && h.index[i] < at {
+			i++
+		}
+		mine := i
+		for i < h.len() && h.index[i] == at {
+			i++
+		}
+		held := min(i-mine, end-j)
+		for held > 0 && !slices.Equal(h.events[i-held:i], more.events[j:j+held]) {
+			held--
+		}
+		for j += held; j < end; j++ {
+			rest.add(at, more.events[j])
+		}
+	}
+	return rest
+}
