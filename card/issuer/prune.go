@@ -54,7 +54,7 @@ func prune(tx register.Tx, version int64) error {
 	return tx.DropFiles(drop)
 }
 
-// neededTargets are the files that the newest publication names, and the Token Status Lists, which are written over.
+// neededTargets are the files that the newest publication names, the packs that it offers, and the Token Status Lists, which are written over.
 func neededTargets(tx register.Tx) (map[string]bool, error) {
 	root, err := tx.File(rootPath)
 	if err != nil {
@@ -65,6 +65,13 @@ func neededTargets(tx register.Tx) (map[string]bool, error) {
 		return nil, err
 	}
 	needed := map[string]bool{timestampPath: true}
+	index, _, err := readPackIndex(tx, t.Version())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range index {
+		needed[trust.ChangesPack(p.From, p.To)] = true
+	}
 	infos, err := allTargets(t)
 	if err != nil {
 		return nil, err

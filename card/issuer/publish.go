@@ -17,8 +17,7 @@ import (
 	"sceau/signing/trust"
 )
 
-// keepPublications is how many publications back superseded files stay in the register, for mirrors that are behind, and for as many
-// packs of changes a counter that was away finds its way without whole pages.
+// keepPublications is how many publications back superseded files stay in the register, for mirrors that are behind.
 const keepPublications = 64
 
 // PublishReport says what was published.

@@ -1,4 +1,4 @@
-// Packs: what a counter that follows needs of a publication, in two files instead of hundreds.
+// Packs: what a counter that follows needs of a publication, in a few files instead of hundreds.
 
 package issuer
 
@@ -17,14 +17,10 @@ import (
 // packedFor is how old a status role may be that a pack repeats: a counter that follows daily, and late by some hours, finds all that is new to it.
 const packedFor = 28 * time.Hour
 
-// indexPath is the file of a metadata pack that says which packs of changes there are: a line "<version> <bytes>" for each publication
-// since the first, which stands alone, oldest first; 0 bytes for one without changes.
-const indexPath = "changes/index"
-
 // recent is what earlier publications leave for the packs of the next.
 type recent struct {
 	fresh map[string]bool // status roles of the last day
-	index []string        // lines of the last index
+	ways  ways
 }
 
 // readRecent finds the status roles of the last day, and the packs of changes that are kept.
@@ -53,62 +49,73 @@ func (e *edition) readRecent(tx register.Tx) error {
 			e.recent.fresh[f.Path] = true
 		}
 	}
-	// Publications that only change keys have no pack, and no changes.
-	var none []string
-	for v := e.last.Version; v > 0 && len(none) < maxUnpacked; v-- {
-		b, err := tx.File(trust.MetadataPack(v))
-		if errors.Is(err, register.ErrNotFound) {
-			none = append([]string{fmt.Sprintf("%d 0", v)}, none...)
-			continue
-		}
-		if err != nil {
+	index, unpacked, err := readPackIndex(tx, e.last.Version)
+	if err != nil {
+		return err
+	}
+	e.recent.ways = ways{index: index, held: map[trust.PackInfo][]byte{}}
+	for _, v := range unpacked {
+		if err := e.recent.ways.prepare(tx.File, v); err != nil {
 			return err
 		}
-		packed, err := trust.DecodePack(b)
-		if err != nil {
-			return nil // damaged: the list of packs begins anew, revocations must not wait for it
+		if err := e.recent.ways.extend(v, nil); err != nil {
+			return err
 		}
-		for _, f := range packed {
-			if f.Path == indexPath {
-				e.recent.index = append(strings.Split(strings.TrimSuffix(string(f.Data), "\n"), "\n"), none...)
-			}
-		}
-		return nil
 	}
-	return nil // made by an older program
+	return e.recent.ways.prepare(tx.File, e.last.Version+1)
 }
 
 // maxUnpacked is how many publications without packs may come one after the other.
 const maxUnpacked = 8
 
+// readPackIndex returns the packs of changes as the newest publication with packs lists them, and the publications since, oldest first:
+// those only changed keys, and no list. It is empty where that index is damaged or was made by another program: revocations must not
+// wait for it.
+func readPackIndex(tx register.Tx, version int64) (index trust.PackIndex, unpacked []int64, err error) {
+	for v := version; v > 0 && len(unpacked) < maxUnpacked; v-- {
+		b, err := tx.File(trust.MetadataPack(v))
+		if errors.Is(err, register.ErrNotFound) {
+			unpacked = append(unpacked, v)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		packed, err := trust.DecodePack(b)
+		if err != nil {
+			return nil, nil, nil
+		}
+		for _, f := range packed {
+			if f.Path != trust.PackIndexPath {
+				continue
+			}
+			if index, err = trust.ParsePackIndex(f.Data); err != nil {
+				return nil, nil, nil
+			}
+			slices.Reverse(unpacked)
+			return index, unpacked, nil
+		}
+		return nil, nil, nil
+	}
+	if int64(len(unpacked)) < version {
+		return nil, nil, nil // made by an older program
+	}
+	slices.Reverse(unpacked)
+	return nil, unpacked, nil // the first of all
+}
+
 // pack makes the packs of an edition that was committed as files.
 func (e *edition) pack(files []trust.File) error {
 	version := e.repo.View().Version()
-	lines := e.recent.index
-	size := 0
-	if len(e.changes) > 0 {
-		slices.SortFunc(e.changes, func(a, b trust.File) int { return cmp.Compare(a.Path, b.Path) })
-		b, err := trust.EncodePack(e.changes)
-		switch {
-		case errors.Is(err, trust.ErrTooLarge): // a pack is a convenience: ended rights must not wait for it
-			e.warnings = append(e.warnings, "too many changes for one pack: counters fetch whole lists this time")
-			lines = nil
-		case err != nil:
-			return fmt.Errorf("issuer: pack of changes: %w", err)
-		default:
-			e.packs = append(e.packs, register.NewFile{Path: trust.ChangesPack(version), Data: b})
-			size = len(b)
-		}
+	ways := &e.recent.ways
+	slices.SortFunc(e.changes, func(a, b trust.File) int { return cmp.Compare(a.Path, b.Path) })
+	err := ways.extend(version, e.changes)
+	if errors.Is(err, trust.ErrTooLarge) { // a pack is a convenience: ended rights must not wait for it
+		e.warnings = append(e.warnings, "too many changes for one pack: counters fetch whole lists this time")
+	} else if err != nil {
+		return fmt.Errorf("issuer: pack of changes: %w", err)
 	}
-	if len(lines) == 0 {
-		lines = []string{fmt.Sprint(version)} // counters of this version and later ones find all changes
-	} else {
-		lines = append(lines, fmt.Sprintf("%d %d", version, size))
-	}
-	if n := len(lines); n > keepPublications {
-		lines = lines[n-keepPublications:] // the first stands for where the changes begin
-		lines[0], _, _ = strings.Cut(lines[0], " ")
-	}
+	e.packs = append(e.packs, ways.made...)
 	fresh := map[string]bool{}
 	for _, f := range files {
 		fresh[f.Path] = true
@@ -125,10 +132,10 @@ func (e *edition) pack(files []trust.File) error {
 		}
 	}
 	slices.SortFunc(metadata, func(a, b trust.File) int { return cmp.Compare(a.Path, b.Path) })
-	index := trust.File{Path: indexPath, Data: []byte(strings.Join(lines, "\n") + "\n")}
-	b, err := trust.EncodePack(append(metadata, index))
+	said := trust.File{Path: trust.PackIndexPath, Data: ways.index.Encode()}
+	b, err := trust.EncodePack(append(metadata, said))
 	if errors.Is(err, trust.ErrTooLarge) {
-		b, err = trust.EncodePack([]trust.File{index})
+		b, err = trust.EncodePack([]trust.File{said})
 	}
 	if err != nil {
 		return fmt.Errorf("issuer: pack of metadata: %w", err)

@@ -5,9 +5,10 @@ package refresh
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,26 +26,19 @@ type packed struct {
 
 	mu    sync.Mutex
 	files map[string][]byte
-	steps []step
+	way   trust.PackIndex // packs of changes that lead from held to what is announced
 
 	fetched, bytes atomic.Int64 // from the source itself
 	served         atomic.Int64 // files that came from a pack
 }
 
-// step is one publication's pack of changes.
-type step struct {
-	version int64
-	size    int64 // 0: no list changed
-}
-
-// indexPath is the file of a metadata pack that lists the packs of changes.
-const indexPath = "changes/index"
-
 const (
-	// maxSteps bounds the packs of changes that one sync may take: each costs a request.
-	maxSteps = 64
-	// maxIndex bounds the list of packs: a line for each, and room for another program's.
-	maxIndex = 64 << 10
+	// maxWay bounds the packs of changes that one sync may take: each costs a request.
+	maxWay = 64
+	// maxPacks bounds the packs among which a way is sought.
+	maxPacks = 1024
+	// request is what asking costs beside what comes, in bytes: one pack more must save that.
+	request = 500
 	// maxChanges bounds what they unfold to, all together: ten times what a country changes in a month.
 	maxChanges = 32 << 20
 )
@@ -53,7 +47,7 @@ const (
 func (p *packed) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.held, p.files, p.steps = 0, nil, nil
+	p.held, p.files, p.way = 0, nil, nil
 	p.served.Store(0)
 }
 
@@ -95,17 +89,19 @@ func (p *packed) open(ctx context.Context, timestamp []byte) {
 		return
 	}
 	files := map[string][]byte{}
-	var steps []step
+	var way trust.PackIndex
 	for _, f := range p.unpack(ctx, trust.MetadataPack(t.Signed.Version), trust.MaxPack) {
-		if f.Path == indexPath {
-			steps = stepsAfter(p.held, t.Signed.Version, string(f.Data))
+		if f.Path == trust.PackIndexPath {
+			if index, err := trust.ParsePackIndex(f.Data); err == nil {
+				way = shortest(index, p.held, t.Signed.Version)
+			}
 		} else if f.Path != timestampPath {
 			files[f.Path] = f.Data
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.files, p.steps = files, steps
+	p.files, p.way = files, way
 }
 
 // unpack returns nothing for a pack that is not there, longer than limit or damaged.
@@ -121,34 +117,52 @@ func (p *packed) unpack(ctx context.Context, path string, limit int64) []trust.F
 	return files
 }
 
-// stepsAfter reads an index: every publication after the one held up to the one announced, or nothing.
-func stepsAfter(held, next int64, index string) []step {
-	var steps []step
-	if len(index) > maxIndex {
+// shortest are the packs that lead from the version held to the one announced, in their order: the fewest bytes, a request counted as some
+// more. The first may begin before what is held, and each before the end of the one before it. None where there is no way.
+func shortest(index trust.PackIndex, held, next int64) trust.PackIndex {
+	if len(index) > maxPacks {
 		return nil
 	}
-	want := held + 1
-	first := true
-	for line := range strings.SplitSeq(strings.TrimSuffix(index, "\n"), "\n") {
-		number, size, _ := strings.Cut(line, " ")
-		v, err := strconv.ParseInt(number, 10, 64)
-		if err != nil || first && v > held {
-			return nil
+	index = slices.DeleteFunc(slices.Clone(index), func(p trust.PackInfo) bool { return p.To <= held || p.To > next || p.From >= next })
+	slices.SortFunc(index, func(a, b trust.PackInfo) int { return cmp.Compare(a.To, b.To) })
+	type reach struct {
+		version, cost int64
+		pack, before  int // before: index of the reach that it continues, -1 for what is held
+	}
+	reached := []reach{{version: held, before: -1}}
+	for i, p := range index {
+		best := -1
+		for j, r := range reached {
+			if p.From <= r.version && r.version < p.To && (best < 0 || r.cost <= reached[best].cost) {
+				best = j
+			}
 		}
-		first = false
-		if v <= held {
+		if best < 0 {
 			continue
 		}
-		n, err := strconv.ParseInt(size, 10, 64)
-		if err != nil || n < 0 || n > trust.MaxPack || v != want || len(steps) == maxSteps {
-			return nil
+		cost := reached[best].cost
+		if p.Bytes > 0 {
+			cost += p.Bytes + request
 		}
-		steps, want = append(steps, step{v, n}), want+1
+		reached = append(reached, reach{p.To, cost, i, best})
 	}
-	if want != next+1 {
+	last := -1
+	for j, r := range reached {
+		if r.version == next && j > 0 && (last < 0 || r.cost < reached[last].cost) {
+			last = j
+		}
+	}
+	var way trust.PackIndex
+	for j := last; j > 0; j = reached[j].before {
+		if p := index[reached[j].pack]; p.Bytes > 0 {
+			way = append(way, p)
+		}
+	}
+	if len(way) > maxWay {
 		return nil
 	}
-	return steps
+	slices.Reverse(way)
+	return way
 }
 
 // takePacks brings the changes of all lists at once, when that is shorter than the pages that are new.
@@ -177,30 +191,27 @@ func (r *run) takePacks(ctx context.Context, next *trust.Trusted) error {
 	return nil
 }
 
-// changes brings the packs of changes since the version held, by the path of their list, when together they are shorter than the pages
+// changes brings the packs of changes that lead from the version held, by the path of their list, when together they are shorter than the pages
 // that they save. They stay as they came until their list's turn: one by one none takes more memory than a page.
 func (p *packed) changes(ctx context.Context, pages int64) map[string][][]byte {
 	p.mu.Lock()
-	steps := p.steps
+	way := p.way
 	p.mu.Unlock()
 	var sum int64
-	for _, s := range steps {
-		sum += s.size
+	for _, w := range way {
+		sum += w.Bytes
 	}
 	if sum == 0 || sum >= pages {
 		return nil
 	}
 	found := map[string][][]byte{}
 	left := maxChanges
-	for _, s := range steps {
-		if s.size == 0 {
-			continue
-		}
+	for _, w := range way {
 		met := map[string]bool{}
-		for _, f := range p.unpack(ctx, trust.ChangesPack(s.version), s.size) { // no longer than announced: the sum was believed for it
+		for _, f := range p.unpack(ctx, trust.ChangesPack(w.From, w.To), w.Bytes) { // no longer than announced: the sum was believed for it
 			list, _, ok := cutLast(f.Path, ".")
 			if kind, _, _ := offline.Target(list); !ok || kind != offline.PageTarget || met[list] {
-				continue // a publication changes a list once
+				continue // a pack changes a list once
 			}
 			met[list] = true
 			if left -= len(f.Data); left < 0 {
@@ -219,7 +230,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// applyPacked follows the changes of packs from a page held to the one signed. Whatever goes wrong, the whole page is the answer: the
+// applyPacked follows the changes of packs from a page held to the one signed, leaving out what it has. Whatever goes wrong, the whole page is the answer: the
 // result must hash to what was signed.
 func applyPacked(old *status.Page, info trust.Info, all [][]byte) ([]byte, bool) {
 	page := old
@@ -231,7 +242,7 @@ func applyPacked(old *status.Page, info trust.Info, all [][]byte) ([]byte, bool)
 		if c.To() <= page.Revision() {
 			continue
 		}
-		next, err := c.Apply(page)
+		next, err := c.ApplyRest(page)
 		if err != nil {
 			return nil, false
 		}

@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"sceau/signing/trust"
@@ -29,16 +30,16 @@ func TestChangesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := func(n int, size int64) []step {
-		var out []step
+	steps := func(n int64, size int64) trust.PackIndex {
+		var out trust.PackIndex
 		for v := range n {
-			out = append(out, step{int64(v + 2), size})
+			out = append(out, trust.PackInfo{From: v + 1, To: v + 2, Bytes: size})
 		}
 		return out
 	}
 	for _, c := range []struct {
 		name   string
-		steps  []step
+		way    trust.PackIndex
 		pages  int64
 		asked  int
 		found  bool
@@ -51,13 +52,13 @@ func TestChangesAreBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := &hostile{pack: bomb}
-			got := (&packed{Source: h, steps: c.steps}).changes(t.Context(), c.pages)
+			got := (&packed{Source: h, way: c.way}).changes(t.Context(), c.pages)
 			if len(h.limits) != c.asked || (len(got) > 0) != c.found {
 				t.Fatalf("asked %d times, %d lists", len(h.limits), len(got))
 			}
 			for i, limit := range h.limits {
-				if limit != c.steps[i].size {
-					t.Errorf("asked for %d bytes, %d were announced", limit, c.steps[i].size)
+				if limit != c.way[i].Bytes {
+					t.Errorf("asked for %d bytes, %d were announced", limit, c.way[i].Bytes)
 				}
 			}
 			if all := got["amc/775670482/status/1"]; c.found && (len(all) != 1 || len(all[0]) != c.unfold) {
@@ -65,12 +66,46 @@ func TestChangesAreBounded(t *testing.T) {
 			}
 		})
 	}
-	for _, index := range []string{fmt.Sprintf("1\n2 %d\n", int64(trust.MaxPack)+1), "1\n2 9223372036854775807\n"} {
-		if s := stepsAfter(1, 2, index); s != nil {
-			t.Errorf("%q: %v", index, s)
+}
+
+// The way with the fewest bytes is taken, a request counted as some more; where there is none, none.
+func TestShortest(t *testing.T) {
+	ladder := func(n int64) string {
+		var b strings.Builder
+		for v := range n {
+			fmt.Fprintf(&b, "%d %d 9; ", v, v+1)
 		}
+		return strings.TrimSuffix(b.String(), "; ")
 	}
-	if s := stepsAfter(1, 2, "1\n2 5\n"); len(s) != 1 || s[0] != (step{2, 5}) {
-		t.Errorf("%v", s)
+	for _, c := range []struct {
+		name       string
+		index      string // packs: from, to, bytes
+		held, next int64
+		want       string
+	}{
+		{"one", "1 2 5", 1, 2, "[{1 2 5}]"},
+		{"one after the other", "2 3 5; 1 2 5", 1, 3, "[{1 2 5} {2 3 5}]"},
+		{"a long one for its requests", "1 2 5; 2 3 5; 1 3 300", 1, 3, "[{1 3 300}]"},
+		{"two for their bytes", "1 2 5; 2 3 5; 1 3 3000", 1, 3, "[{1 2 5} {2 3 5}]"},
+		{"one that begins before", "0 4 700; 4 5 5", 3, 5, "[{0 4 700} {4 5 5}]"},
+		{"one that overlaps", "0 4 700; 2 6 700", 3, 6, "[{2 6 700}]"},
+		{"nothing changed on the way", "1 2 0; 2 3 5; 3 4 0", 1, 4, "[{2 3 5}]"},
+		{"nothing changed", "1 2 0", 1, 2, "[]"},
+		{"a gap", "1 2 5; 3 4 5", 1, 4, "[]"},
+		{"begins too late", "2 3 5", 1, 3, "[]"},
+		{"ends too early", "1 2 5", 1, 3, "[]"},
+		{"leads past", "1 4 5", 1, 3, "[]"},
+		{"twice", "1 2 7; 1 2 5; 1 2 6", 1, 2, "[{1 2 5}]"},
+		{"too many requests", ladder(maxWay + 1), 0, maxWay + 1, "[]"},
+		{"too many packs", ladder(maxPacks) + fmt.Sprintf("; 0 %d 1", maxPacks), 0, maxPacks, "[]"},
+		{"none", "", 1, 2, "[]"},
+	} {
+		index, err := trust.ParsePackIndex([]byte(strings.ReplaceAll(c.index, "; ", "\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(shortest(index, c.held, c.next)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }

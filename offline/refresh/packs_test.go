@@ -17,7 +17,7 @@ import (
 type packing struct {
 	t     *testing.T
 	o     *operator
-	index []string
+	index trust.PackIndex
 	pages map[uint32]*status.Page
 }
 
@@ -50,15 +50,11 @@ func (p *packing) publish() {
 	if len(changes) > 0 {
 		b, err := trust.EncodePack(changes)
 		p.o.must(err)
-		p.o.files[trust.ChangesPack(version)] = b
+		p.o.files[trust.ChangesPack(version-1, version)] = b
 		size = len(b)
 	}
-	if p.index == nil {
-		p.index = []string{fmt.Sprint(version)}
-	} else {
-		p.index = append(p.index, fmt.Sprintf("%d %d", version, size))
-	}
-	metadata = append(metadata, trust.File{Path: "changes/index", Data: []byte(strings.Join(p.index, "\n") + "\n")})
+	p.index = append(p.index, trust.PackInfo{From: version - 1, To: version, Bytes: int64(size)})
+	metadata = append(metadata, trust.File{Path: trust.PackIndexPath, Data: p.index.Encode()})
 	b, err := trust.EncodePack(metadata)
 	p.o.must(err)
 	p.o.files[trust.MetadataPack(version)] = b
@@ -78,20 +74,25 @@ func versionOf(t *testing.T, files memory) int64 {
 	return tr.Version()
 }
 
-// announcing is a metadata pack whose index says another size of a version's changes.
-func announcing(o *operator, pack []byte, version int64, size int) []byte {
+// announcing is a metadata pack whose index is changed.
+func announcing(o *operator, pack []byte, change func(trust.PackIndex) trust.PackIndex) []byte {
 	files, err := trust.DecodePack(pack)
 	o.must(err)
 	for i, f := range files {
-		if f.Path == "changes/index" {
-			lines := strings.Split(strings.TrimSuffix(string(f.Data), "\n"), "\n")
-			lines[len(lines)-1] = fmt.Sprintf("%d %d", version, size)
-			files[i].Data = []byte(strings.Join(lines, "\n") + "\n")
+		if f.Path == trust.PackIndexPath {
+			index, err := trust.ParsePackIndex(f.Data)
+			o.must(err)
+			files[i].Data = change(index).Encode()
 		}
 	}
 	b, err := trust.EncodePack(files)
 	o.must(err)
 	return b
+}
+
+// sized says another size of the newest pack.
+func sized(size int) func(trust.PackIndex) trust.PackIndex {
+	return func(x trust.PackIndex) trust.PackIndex { x[len(x)-1].Bytes = int64(size); return x }
 }
 
 // asked names and counts what was fetched.
@@ -117,10 +118,14 @@ func TestPacks(t *testing.T) {
 	o.end(1, many(0, 3000)...)
 	p := &packing{t: t, o: o}
 	p.publish()
+	before := o.pages[1]
+	o.end(1, many(3501, 3)...)
+	p.publish()
+	begun := o.pages[1]
 	start := o.files.clone()
 	first := len(o.files)
 	for day := range uint32(3) {
-		o.end(1, many(4000+100*day, 4040+100*day)...)
+		o.end(1, many(4001+100*day, 4040+100*day)...)
 		p.publish()
 	}
 	version := versionOf(t, o.files)
@@ -150,7 +155,7 @@ func TestPacks(t *testing.T) {
 			}
 		})
 	}
-	metadata, changes := trust.MetadataPack(version), trust.ChangesPack(version)
+	metadata, changes := trust.MetadataPack(version), trust.ChangesPack(version-1, version)
 	// Two roots, the timestamp, four packs; the operator of this test publishes no page that could be followed otherwise.
 	check("whole", func(memory) {}, 1, 8)
 	alter := func(name string) func(memory) {
@@ -161,7 +166,7 @@ func TestPacks(t *testing.T) {
 	check("metadata of another version", func(f memory) { f[metadata] = f[trust.MetadataPack(version-1)] }, 1, 0)
 	check("no changes", func(f memory) { delete(f, changes) }, 1, 0)
 	check("changes altered", alter(changes), 1, 0)
-	check("changes of another day", func(f memory) { f[changes] = f[trust.ChangesPack(version-1)] }, 1, 0)
+	check("changes of another day", func(f memory) { f[changes] = f[trust.ChangesPack(version-2, version-1)] }, 1, 0)
 	check("forged files", func(f memory) {
 		b, err := trust.EncodePack([]trust.File{{Path: fmt.Sprintf("%d.snapshot.json", version), Data: []byte("{}")}})
 		o.must(err)
@@ -174,19 +179,44 @@ func TestPacks(t *testing.T) {
 		o.must(err)
 		c, err := status.Diff(o.pages[1], more)
 		o.must(err)
-		b, err := trust.EncodePack(append(files, trust.File{Path: pagePath(more) + ".4-5", Data: c.Encode()}))
+		b, err := trust.EncodePack(append(files, trust.File{Path: pagePath(more) + ".5-6", Data: c.Encode()}))
 		o.must(err)
 		f[changes] = b
-		f[metadata] = announcing(o, f[metadata], version, len(b))
+		f[metadata] = announcing(o, f[metadata], sized(len(b)))
 	}, 1, 8)
-	check("a pack longer than announced", func(f memory) { f[metadata] = announcing(o, f[metadata], version, len(f[changes])-1) }, 1, 0)
-	for name, index := range map[string]string{"gap": "1\n2 10\n4 10\n", "words": "one\ntwo\n", "negative": "1\n2 -1\n3 1\n4 1\n", "short": "1\n2 1\n", "empty": "", "late": "3\n4 10\n", "endless": strings.Repeat("1\n", 1<<20)} {
+	check("a pack longer than announced", func(f memory) { f[metadata] = announcing(o, f[metadata], sized(len(f[changes])-1)) }, 1, 0)
+	for name, index := range map[string]string{"gap": "1 2 10\n3 4 10\n", "words": "one\ntwo\n", "negative": "1 2 -1\n2 3 1\n3 4 1\n", "short": "1 2 1\n", "empty": "", "late": "3 4 10\n", "of before": "1\n2 10\n3 10\n4 10\n",
+		"endless": strings.Repeat("1 2 3\n", 1<<20), "a crowd": strings.Repeat("1 4 9\n", 2000), "a promise": "1 4 9\n"} {
 		check("index "+name, func(f memory) {
 			b, err := trust.EncodePack([]trust.File{{Path: "changes/index", Data: []byte(index)}})
 			o.must(err)
 			f[metadata] = b
 		}, 1, 0)
 	}
+	// A pack of a longer way takes the place of three, also where it begins before what is held; and its halves are as good.
+	long := func(from int64, list *status.Page) func(f memory) {
+		return func(f memory) {
+			c, err := status.Diff(list, o.pages[1])
+			o.must(err)
+			b, err := trust.EncodePack([]trust.File{{Path: fmt.Sprintf("%s.%d-%d", pagePath(list), c.From(), c.To()), Data: c.Encode()}})
+			o.must(err)
+			f[trust.ChangesPack(from, version)] = b
+			f[metadata] = announcing(o, f[metadata], func(x trust.PackIndex) trust.PackIndex {
+				return append(x, trust.PackInfo{From: from, To: version, Bytes: int64(len(b))})
+			})
+			for v := version - 2; v < version; v++ {
+				delete(f, trust.ChangesPack(v, v+1))
+			}
+		}
+	}
+	check("a longer way", long(version-3, begun), 1, 6)
+	check("a longer way that begins before", long(version-4, before), 1, 6)
+	check("a longer way of another list", func(f memory) {
+		long(version-3, begun)(f)
+		b, err := trust.EncodePack([]trust.File{{Path: "amc/" + mutuelle + "/status/2.1-4", Data: []byte("x")}})
+		o.must(err)
+		f[trust.ChangesPack(version-3, version)] = b
+	}, 1, 0)
 	if first == 0 {
 		t.Fatal("nothing published")
 	}

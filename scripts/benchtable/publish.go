@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 
 	dailyEvents = 50_000
 	daysAway    = 30
+	hoursAway   = 72
 )
 
 func (b *bench) publication() error {
@@ -101,6 +103,44 @@ func (b *bench) publication() error {
 		return err
 	}
 	b.add("published daily, a counter 30 days behind downloads", fmt.Sprintf("%.2f MB", float64(n)/1e6), fmt.Sprintf("the full lists, %.2f MB", float64(whole)/1e6), float64(n)/float64(whole), 1)
+	return b.hourly(ctx, c, folder, served, daily, away)
+}
+
+// hourly publishes the same changes every hour. One counter syncs about once a day, at hours of its own; the other was away throughout.
+func (b *bench) hourly(ctx context.Context, c *country, folder string, served *countedFolder, daily, away *reader) error {
+	var took, bytes []float64
+	requests := int64(0)
+	for hour := range hoursAway {
+		c.now = c.now.Add(time.Hour)
+		if err := c.end(dailyEvents/24, true); err != nil {
+			return err
+		}
+		t, err := c.publish(ctx, folder)
+		if err != nil {
+			return err
+		}
+		took = append(took, t.Seconds())
+		if hour == 23 || hour == 46 || hour == hoursAway-1 {
+			n, err := daily.sync(ctx, c.now, served)
+			if err != nil {
+				return err
+			}
+			bytes = append(bytes, float64(n))
+			requests = max(requests, served.requests.Load())
+			fmt.Fprintf(os.Stderr, "hour %d: published in %.2f s, %.0f bytes in %d requests\n", hour+1, t.Seconds(), float64(n), served.requests.Load())
+		}
+	}
+	n, err := away.sync(ctx, c.now, served)
+	if err != nil {
+		return err
+	}
+	whole, err := c.pages(ctx)
+	if err != nil {
+		return err
+	}
+	b.add("hourly publication of 2,083 changes, median of 72", fmt.Sprintf("%.1f s", median(took)), "5 s", median(took)/dailyLimit.Seconds(), 1)
+	b.add(fmt.Sprintf("published hourly, a counter a day behind downloads, %d requests", requests), fmt.Sprintf("%.1f kB", slices.Max(bytes)/1000), "150 kB", slices.Max(bytes)/dayBytes, 1)
+	b.add(fmt.Sprintf("published hourly, a counter %d days behind downloads, %d requests", hoursAway/24, served.requests.Load()), fmt.Sprintf("%.0f kB", float64(n)/1000), fmt.Sprintf("the full lists, %.2f MB", float64(whole)/1e6), float64(n)/float64(whole), 1)
 	return nil
 }
 

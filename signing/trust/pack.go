@@ -18,10 +18,10 @@ func MetadataPack(version int64) string {
 	return "metadata/" + strconv.FormatInt(version, 10) + ".pack"
 }
 
-// ChangesPack is the path of the pack with what one version has more than the
-// one before.
-func ChangesPack(version int64) string {
-	return "changes/" + strconv.FormatInt(version, 10) + ".pack"
+// ChangesPack is the path of the pack with what the lists of one version have
+// more than those of an earlier one.
+func ChangesPack(from, to int64) string {
+	return fmt.Sprintf("changes/%d-%d.pack", from, to)
 }
 
 const packMagic = "TPK\x01"

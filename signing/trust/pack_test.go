@@ -5,6 +5,8 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,7 +54,7 @@ func TestPack(t *testing.T) {
 	if _, err := DecodePack(unsafe); !errors.Is(err, ErrUnsafePath) {
 		t.Errorf("a path that leads out: %v", err)
 	}
-	if !strings.HasSuffix(MetadataPack(3), "/3.pack") || CheckPath(MetadataPack(3)) != nil || CheckPath(ChangesPack(3)) != nil {
+	if !strings.HasSuffix(MetadataPack(3), "/3.pack") || CheckPath(MetadataPack(3)) != nil || ChangesPack(3, 7) != "changes/3-7.pack" || CheckPath(ChangesPack(3, 7)) != nil {
 		t.Error("names of packs")
 	}
 }
@@ -98,6 +100,41 @@ func FuzzDecodePack(f *testing.F) {
 		got, err := DecodePack(again)
 		if err != nil || len(got) != len(files) {
 			t.Fatalf("%d files, then %d: %v", len(files), len(got), err)
+		}
+	})
+}
+
+func TestPackIndex(t *testing.T) {
+	x := PackIndex{{0, 1, 0}, {1, 2, 10}, {0, 2, MaxPack}}
+	got, err := ParsePackIndex(x.Encode())
+	if err != nil || !slices.Equal(got, x) {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if got, err := ParsePackIndex(nil); err != nil || len(got) != 0 {
+		t.Errorf("nothing: %v, %v", got, err)
+	}
+	for name, bad := range map[string]string{
+		"of before": "1\n2 10\n", "words": "a b c\n", "a fourth": "1 2 3 4\n", "negative": "-1 2 3\n", "signed": "+1 2 3\n", "backwards": "2 1 3\n", "no way": "2 2 3\n",
+		"too long a pack": fmt.Sprintf("1 2 %d\n", MaxPack+1), "too large a number": "1 9223372036854775807 3\n", "two spaces": "1  2 3\n", "an empty line": "1 2 3\n\n",
+		"endless": strings.Repeat("1 2 3\n", maxPackIndex/6+1), "return": "1 2 3\r\n",
+	} {
+		if x, err := ParsePackIndex([]byte(bad)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v, %v", name, x, err)
+		}
+	}
+}
+
+func FuzzPackIndex(f *testing.F) {
+	f.Add([]byte("1 2 3\n0 2 0\n"))
+	f.Add([]byte("1\n2 10\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		x, err := ParsePackIndex(b)
+		if err != nil {
+			return
+		}
+		again, err := ParsePackIndex(x.Encode())
+		if err != nil || !slices.Equal(again, x) {
+			t.Fatalf("%v, then %v, %v", x, again, err)
 		}
 	})
 }
