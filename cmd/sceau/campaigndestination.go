@@ -33,7 +33,7 @@ func deliveryTrouble(target string, err error) error {
 	case errors.Is(err, depot.ErrTarget):
 		return ui.WithHint(err, "name a folder, or s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION")
 	case errors.Is(err, depot.ErrCredentials):
-		return ui.WithHint(err, "set %s and %s, or %s_FILE and %s_FILE to files with them", depot.EnvAccessKey, depot.EnvSecretKey, depot.EnvAccessKey, depot.EnvSecretKey)
+		return ui.WithHint(err, "set %s and %s, or %s_FILE and %s_FILE to files with them; the key must be allowed to read, list and write there", depot.EnvAccessKey, depot.EnvSecretKey, depot.EnvAccessKey, depot.EnvSecretKey)
 	case errors.Is(err, depot.ErrBucket):
 		return ui.WithHint(err, "make the bucket first, or name another: s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):

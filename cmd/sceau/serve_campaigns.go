@@ -40,12 +40,8 @@ func (s *service) campaigns(ctx context.Context) (httpapi.Campaigns, error) {
 				return httpapi.Campaigns{}, ui.WithHint(fmt.Errorf("campaign_output: %w", err), "name a folder that the service may make or write to, or s3://…, in %s", configName)
 			}
 		}
-		d, err := openOutput(ctx, to)
-		if err != nil {
-			return httpapi.Campaigns{}, fmt.Errorf("campaign_output: %w", err)
-		}
-		if err := depot.Close(d); err != nil {
-			return httpapi.Campaigns{}, err
+		if err := depot.Probe(ctx, to, depot.Options{Mode: 0o600}); err != nil {
+			return httpapi.Campaigns{}, deliveryTrouble(to, fmt.Errorf("campaign_output: %w", err))
 		}
 	}
 	return httpapi.Campaigns{Destination: to, Freeze: s.op.freezeThemes(""),

@@ -34,15 +34,16 @@ type Folder struct {
 	root *os.Root
 	mode fs.FileMode // of files
 
-	mu   sync.Mutex
-	made map[string]bool // folders that exist and are durable
+	mu    sync.Mutex
+	made  map[string]bool // folders that exist and are durable
+	swept map[string]bool // folders that were looked through for what dead writers left
 }
 
 func newFolder(name string, mode fs.FileMode, create bool) (*Folder, error) {
 	if mode == 0 {
 		mode = 0o644
 	}
-	f := &Folder{name: name, mode: mode, made: map[string]bool{".": true}}
+	f := &Folder{name: name, mode: mode, made: map[string]bool{".": true}, swept: map[string]bool{}}
 	if create {
 		err := os.Mkdir(name, f.folderMode())
 		if err == nil {
@@ -90,6 +91,7 @@ func (f *Folder) put(name string, data []byte) error {
 	if err := f.sync(path.Dir(name)); err != nil {
 		return fmt.Errorf("depot: write %s: %w", name, bare(err))
 	}
+	f.sweep(name)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 
 // write gives name its new content. It fails, and leaves the old file, while another program holds that open.
 func (f *Folder) write(name string, data []byte) error {
-	temp := path.Join(path.Dir(name), ".new-"+rand.Text())
+	temp := path.Join(temporaryFolder(name), ".new-"+rand.Text())
 	t, err := f.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
 	if err != nil {
 		return err
@@ -26,6 +26,9 @@ func (f *Folder) write(name string, data []byte) error {
 	}
 	return nil
 }
+
+// temporaryFolder is where write puts a temporary file of name.
+func temporaryFolder(name string) string { return path.Dir(name) }
 
 func (f *Folder) lockName() string { return filepath.Join(f.name, ".depot.lock") }
 func (f *Folder) lockFlag() int    { return os.O_CREATE | os.O_RDWR }

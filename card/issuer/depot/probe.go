@@ -7,17 +7,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/minio/minio-go/v7"
 )
 
-// Probe opens a target as Open does. A folder, which is made when its parent is there, also takes a file that is gone afterwards. A
-// bucket answers and has accepted the keys; nothing is written there, since what is written to some can never be deleted.
+// Probe opens a target as Open does, and writes there what is gone afterwards: a folder, which is made when its parent is there, takes a
+// file, a bucket an object. For a bucket that lets nothing be deleted one object of a fixed name stays, however often it is asked; no
+// List names it.
+//
+// Errors: those of Open. ErrCredentials is also the key that may read a bucket and not write there; fs.ErrPermission the folder that
+// can't be written.
 func Probe(ctx context.Context, target string, o Options) error {
 	d, err := Open(ctx, target, o)
 	if err != nil {
 		return err
 	}
-	if f, ok := d.(*Folder); ok {
-		err = f.probe()
+	switch d := d.(type) {
+	case *Folder:
+		err = d.probe()
+	case *Bucket:
+		err = d.probe(ctx)
 	}
 	return errors.Join(err, Close(d))
 }
@@ -32,5 +41,23 @@ func (f *Folder) probe() error {
 	if err != nil {
 		return fmt.Errorf("depot: folder %s can't be written: %w", f.name, bare(err))
 	}
+	return nil
+}
+
+// writeProbe is the object that shows that a bucket can be written. Its name begins with a dot: for whoever lists the bucket it is no
+// file of the depot. It is one for ever: what can't be deleted is not to become more.
+const writeProbe = ".sceau-write-probe"
+
+// probe puts an object, as only that shows what a key may do: to answer and to list is what a key that may only read does too.
+func (b *Bucket) probe(ctx context.Context) error {
+	err := b.put(ctx, writeProbe, []byte("written to see whether files can be put here; it may be deleted\n"), func(*minio.PutObjectOptions) {})
+	if errors.Is(err, ErrCredentials) {
+		return fmt.Errorf("depot: this key may not write to bucket %s/%s; give it s3:PutObject there: %w", b.name, b.prefix, err)
+	}
+	if err != nil {
+		return fmt.Errorf("depot: bucket %s/%s can't be written: %w", b.name, b.prefix, err)
+	}
+	// A key needs no right to delete: without it the object stays, and is replaced next time.
+	_ = b.client.RemoveObject(ctx, b.name, b.prefix+writeProbe, minio.RemoveObjectOptions{})
 	return nil
 }
