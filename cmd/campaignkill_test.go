@@ -85,7 +85,7 @@ func newCampaignDrill(t *testing.T, cards int, server *pgserver.Server) *campaig
 	d.run("import", "operator", "roster.csv")
 	shard := 100
 	if cards >= 50_000 {
-		shard = 1000
+		shard = 500
 	}
 	var made struct{ ID string }
 	out := d.run("campaign", "create", "operator", "--name", "Cartes 2027", "--to", "print", "--window", "dl", "--marks", "--outputs", "pdf,csv", "--shard", fmt.Sprint(shard),
@@ -106,8 +106,8 @@ func (d *campaignDrill) run(args ...string) string {
 	return p.out.String()
 }
 
-// rate slows signing down, so that the campaign lasts long enough to be shot at, on any computer.
-func (d *campaignDrill) rate() string { return fmt.Sprint(max(100, d.cards/50)) }
+// rate slows signing down, so that the campaign lasts long enough to be shot at, on any computer: a shard lasts about a second.
+func (d *campaignDrill) rate() string { return fmt.Sprint(max(100, d.cards/200)) }
 
 // worker starts one, which ends by itself when the campaign is done.
 func (d *campaignDrill) worker() *process {
