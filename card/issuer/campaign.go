@@ -22,6 +22,8 @@ var (
 	ErrCampaignExists = errors.New("issuer: a campaign of this name is not over yet")
 	// ErrBeside says that a campaign that is not over prints cards of the same insurer and period: *CampaignBeside names it.
 	ErrBeside = errors.New("issuer: another campaign that is not over prints cards of the same insurer and period")
+	// ErrUnknownBeside is ErrUnknownCampaign for one that CampaignSpec.Beside names, and that the asker may not know, or that is not there.
+	ErrUnknownBeside = fmt.Errorf("%w, named beside it", ErrUnknownCampaign)
 	// ErrNotComparable says why two campaigns have no periods that can be compared.
 	ErrNotComparable = errors.New("issuer: these campaigns can't be compared")
 	// ErrCampaignState says that a campaign in its present state can't be started, paused, resumed or cancelled.
@@ -53,7 +55,7 @@ func (e *CampaignExists) Unwrap() error { return ErrCampaignExists }
 // CampaignState is how far a campaign is.
 type CampaignState string
 
-// States of a campaign. Done and cancelled are final.
+// States of a campaign. Done, cancelled and empty are final.
 const (
 	CampaignPlanning  CampaignState = "planning"  // or planning was cut short
 	CampaignPlanned   CampaignState = "planned"   // waits to be started
@@ -61,10 +63,13 @@ const (
 	CampaignPaused    CampaignState = "paused"    // what is in hand is finished, nothing more is taken
 	CampaignCancelled CampaignState = "cancelled" // cards that were issued stay issued
 	CampaignDone      CampaignState = "done"      // every manifest is signed
+	CampaignEmpty     CampaignState = "empty"     // there was no card to make; its counts stay for a day, for whoever was told its id
 )
 
 // Over says that nothing will change any more.
-func (s CampaignState) Over() bool { return s == CampaignCancelled || s == CampaignDone }
+func (s CampaignState) Over() bool {
+	return s == CampaignCancelled || s == CampaignDone || s == CampaignEmpty
+}
 
 // What a campaign may be asked for.
 const (
@@ -96,6 +101,7 @@ const (
 	maxShards          = 999_999 // of one insurer: what the ids of documents order, and one document counts
 	maxBeside          = 100
 	campaignKept       = 400 * 24 * time.Hour // after its end
+	emptyKept          = 24 * time.Hour       // as long as the answer to a request that made one
 	campaignDropAtOnce = 200                  // documents in one transaction
 )
 

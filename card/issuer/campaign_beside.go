@@ -4,6 +4,7 @@ package issuer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,16 +25,26 @@ func (e *CampaignBeside) Unwrap() error { return ErrBeside }
 // on purpose, and whoever names the other knows of it. The contracts that a campaign was given one by one are not kept: only
 // periods can be compared.
 func noneBeside(tx register.Tx, a *asked) error {
-	if a.spec.Existing {
-		return nil
+	there, err := besides(tx, a)
+	if err != nil || len(there) == 0 {
+		return err
 	}
+	return &there[0]
+}
+
+// besides are all campaigns for which noneBeside refuses. Each has a part of an insurer that is asked for, so the asker may know it.
+func besides(tx register.Tx, a *asked) ([]CampaignBeside, error) {
 	for _, id := range a.spec.Beside {
-		if _, _, err := campaign(tx, id); err != nil {
-			return err
+		if err := known(tx, a.tenant, id); err != nil {
+			return nil, err
 		}
 	}
+	if a.spec.Existing {
+		return nil, nil
+	}
+	var there []CampaignBeside
 	first, last := endless(a.spec.Period())
-	return eachCampaign(tx, register.AnyOwner, func(d register.Document, c storedCampaign) error {
+	err := eachCampaign(tx, register.AnyOwner, func(d register.Document, c storedCampaign) error {
 		if c.State.Over() || c.Spec.Existing || slices.Contains(a.spec.Beside, d.ID) {
 			return nil
 		}
@@ -41,10 +52,25 @@ func noneBeside(tx register.Tx, a *asked) error {
 			return nil
 		}
 		if from, to := endless(c.Spec.Period()); overlap(first, last, from, to) {
-			return &CampaignBeside{ID: d.ID, State: c.State}
+			there = append(there, CampaignBeside{ID: d.ID, State: c.State})
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return there, nil
+}
+
+// known refuses a campaign that a tenant ("" for the operator) has no part in as it refuses one that is not there: nobody finds out
+// by asking which campaigns others have.
+func known(tx register.Tx, tenant, id string) error {
+	_, c, err := campaign(tx, id)
+	switch {
+	case errors.Is(err, ErrUnknownCampaign) || err == nil && tenant != "" && !slices.Contains(c.Insurers, tenant):
+		return fmt.Errorf("%w: %.40q", ErrUnknownBeside, id)
+	}
+	return err
 }
 
 // endless makes a period without a last day end on the last day there is.

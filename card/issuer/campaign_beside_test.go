@@ -1,8 +1,13 @@
 package issuer
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"sceau/card/register"
 )
@@ -65,25 +70,188 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// TestNothingToMake: a campaign without a card is refused, with the causes, and leaves nothing, also its name.
+// TestBesideOfAnother: an insurer learns of no other's campaign: not by its refusals, not by naming one, and not from what the operator's
+// stands beside.
+func TestBesideOfAnother(t *testing.T) {
+	w := newWorld(t)
+	if err := w.issuer.AddInsurer(t.Context(), facts(amc2)); err != nil {
+		t.Fatal(err)
+	}
+	w.seedAddressed(3)
+	theirs := household(t, "B1", 1, 0)
+	theirs.Insurer = amc2
+	w.put(theirs)
+	a, b := Staff{Actor: "a", Insurer: amc}, Staff{Actor: "b", Insurer: amc2}
+	ofB := must(w.issuer.CreateCampaign(t.Context(), b, year2027("de B"), nil, nil))(t)
+	ofA := must(w.issuer.CreateCampaign(t.Context(), a, year2027("de A"), nil, nil))(t) // nothing is in its way
+	ask := func(who Staff, beside ...string) (created, dry error) {
+		spec := year2027("seconde")
+		spec.Beside = beside
+		c, err := w.issuer.CreateCampaign(t.Context(), who, spec, nil, nil)
+		if err == nil {
+			must(w.issuer.CancelCampaign(t.Context(), who, c.ID))(t)
+		}
+		return err, errOf(w.issuer.EstimateCampaign(t.Context(), who, spec, nil))
+	}
+	for _, id := range []string{ofB.ID, "261201-zzzz", ofB.ID + "/" + amc2, "", "../x"} {
+		for _, beside := range [][]string{{id}, {ofA.ID, id}, {id, ofA.ID}} {
+			created, dry := ask(a, beside...)
+			for _, err := range []error{created, dry} {
+				if !errors.Is(err, ErrUnknownCampaign) || err.Error() != fmt.Sprintf("%v: %q", ErrUnknownBeside, id) {
+					t.Errorf("A beside %q: %v", beside, err)
+				}
+			}
+		}
+	}
+	// Who prints live cards again needs no leave of others, and learns of none all the same.
+	again := year2027("encore")
+	again.Existing, again.Beside = true, []string{ofB.ID}
+	if _, err := w.issuer.CreateCampaign(t.Context(), a, again, nil, nil); !errors.Is(err, ErrUnknownBeside) {
+		t.Errorf("%v", err)
+	}
+	if created, dry := ask(a, ofA.ID); created != nil || dry != nil {
+		t.Errorf("beside its own: %v, %v", created, dry)
+	}
+	if created, dry := ask(operatorStaff, ofA.ID, ofB.ID); created != nil || dry != nil {
+		t.Errorf("the operator: %v, %v", created, dry)
+	}
+	w.clock = w.clock.Add(time.Second) // the newest is the first of a list
+	all := year2027("Toutes")
+	all.Beside = []string{ofA.ID, ofB.ID}
+	of := must(w.issuer.CreateCampaign(t.Context(), operatorStaff, all, nil, nil))(t)
+	for who, want := range map[string][]string{"": {ofA.ID, ofB.ID}, amc: {ofA.ID}, amc2: {ofB.ID}} {
+		seen := must(w.issuer.CampaignOf(t.Context(), Staff{Insurer: who}, of.ID))(t)
+		listed := must(w.issuer.Campaigns(t.Context(), Staff{Insurer: who}, "", 1))(t)
+		if !slices.Equal(seen.Spec.Beside, want) || listed[0].ID != of.ID || !slices.Equal(listed[0].Spec.Beside, want) {
+			t.Errorf("%q sees that it stands beside %v, not %v", who, seen.Spec.Beside, want)
+		}
+	}
+}
+
+// TestEstimateRefusals: a dry run says what create says, of every campaign that is in the way, and writes nothing.
+func TestEstimateRefusals(t *testing.T) {
+	w := newWorld(t)
+	if err := w.issuer.AddInsurer(t.Context(), facts(amc2)); err != nil {
+		t.Fatal(err)
+	}
+	w.seedAddressed(4)
+	theirs := household(t, "B1", 1, 0)
+	theirs.Insurer = amc2
+	w.put(theirs)
+	a, b := Staff{Actor: "a", Insurer: amc}, Staff{Actor: "b", Insurer: amc2}
+	first := must(w.issuer.CreateCampaign(t.Context(), a, year2027("première"), nil, nil))(t)
+	both := year2027("les deux")
+	both.Beside = []string{first.ID}
+	second := must(w.issuer.CreateCampaign(t.Context(), operatorStaff, both, nil, nil))(t)
+	ofB := must(w.issuer.CreateCampaign(t.Context(), b, func() CampaignSpec { s := year2027("de B"); s.Beside = []string{second.ID}; return s }(), nil, nil))(t)
+	with := func(edit func(s *CampaignSpec)) CampaignSpec { s := year2027("autre"); edit(&s); return s }
+	for name, c := range map[string]struct {
+		who  Staff
+		spec CampaignSpec
+		want []string
+	}{
+		"two":        {a, year2027("autre"), []string{first.ID, second.ID}},
+		"of B":       {b, year2027("autre"), []string{second.ID, ofB.ID}},
+		"operator's": {operatorStaff, year2027("autre"), []string{first.ID, second.ID, ofB.ID}},
+		"one named":  {a, with(func(s *CampaignSpec) { s.Beside = []string{second.ID} }), []string{first.ID}},
+		"both named": {a, with(func(s *CampaignSpec) { s.Beside = []string{second.ID, first.ID} }), nil},
+		"existing":   {a, with(func(s *CampaignSpec) { s.Existing = true }), nil},
+		"name":       {a, with(func(s *CampaignSpec) { s.Name, s.PerPerson = "première", true }), []string{first.ID, first.ID, second.ID}},
+		"same words": {a, year2027("première"), nil},
+		"empty":      {a, with(func(s *CampaignSpec) { s.First, s.Last = calendarDay("2028-01-01"), calendarDay("2028-12-31") }), []string{"nothing"}},
+	} {
+		store := &brokenStore{Store: w.issuer.Store, at: -1}
+		before := *w.issuer
+		before.Store = store
+		e := must(before.EstimateCampaign(t.Context(), c.who, c.spec, nil))(t)
+		if store.seen != 0 {
+			t.Errorf("%s: a dry run wrote %d times", name, store.seen)
+		}
+		var got []string
+		for _, err := range e.Refusals {
+			var there *CampaignExists
+			var beside *CampaignBeside
+			switch {
+			case errors.As(err, &there):
+				got = append(got, there.ID)
+			case errors.As(err, &beside) && beside.State == CampaignPlanned:
+				got = append(got, beside.ID)
+			case errors.As(err, new(*NothingToMake)):
+				got = append(got, "nothing")
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, e.Refusals, c.want)
+		}
+		// And create agrees.
+		made, err := w.issuer.CreateCampaign(t.Context(), c.who, c.spec, nil, nil)
+		if err == nil {
+			must(w.issuer.CancelCampaign(t.Context(), c.who, made.ID))(t)
+		}
+		var there *CampaignExists
+		if same := errors.As(err, &there) && there.Same; len(c.want) > 0 && (same || err == nil || err.Error() != e.Refusals[0].Error()) || len(c.want) == 0 && err != nil && !same {
+			t.Errorf("%s: the dry run said %v, create says %v", name, e.Refusals, err)
+		}
+	}
+}
+
+// TestNothingToMake: a campaign without a card is refused, with the causes. Its counts alone stay, for a day, for whoever was told its id.
 func TestNothingToMake(t *testing.T) {
 	w := newWorld(t)
 	var nothing *NothingToMake
 	if _, err := w.issuer.CreateCampaign(t.Context(), operatorStaff, year2027("Rien"), nil, nil); !errors.As(err, &nothing) || !errors.Is(err, ErrCampaignSpec) {
 		t.Fatalf("%v", err)
 	}
+	w.clock = w.clock.Add(emptyKept + time.Second)
 	w.seedAddressed(4)
 	later := year2027("Rien")
-	later.First, later.Last = calendarDay("2028-01-01"), calendarDay("2028-12-31")
-	_, err := w.issuer.CreateCampaign(t.Context(), operatorStaff, later, nil, nil)
+	later.First, later.Last, later.PerPerson = calendarDay("2028-01-01"), calendarDay("2028-12-31"), true
+	told := must(w.issuer.BeginCampaign(t.Context(), operatorStaff, later, nil))(t)
+	_, err := w.issuer.PlanCampaign(t.Context(), operatorStaff, told.ID, later, nil)
 	if !errors.As(err, &nothing) || nothing.LeftOut[CauseOther] != 4 || nothing.Contracts != 4 {
 		t.Fatalf("%v", err)
 	}
 	noPerson(t, "the error", err.Error())
-	if n := w.documents(kindCampaign) + w.documents(kindPart) + w.documents(kindLease) + w.documents(kindFrozen) + w.documents(kindSort) + w.documents(kindLeft); n != 0 {
-		t.Errorf("%d documents are stored", n)
+	// The first is forgotten by now, and of the second its counts are there.
+	if n, parts := w.documents(kindCampaign), w.documents(kindPart); n != 1 || parts != 1 {
+		t.Errorf("%d campaigns and %d parts are stored", n, parts)
 	}
-	w.plan(year2027("Rien"))
+	if n := w.documents(kindLease) + w.documents(kindFrozen) + w.documents(kindSort) + w.documents(kindLeft) + w.documents(kindShard); n != 0 {
+		t.Errorf("%d other documents are stored", n)
+	}
+	c := must(w.issuer.CampaignOf(t.Context(), operatorStaff, told.ID))(t)
+	if c.State != CampaignEmpty || !c.State.Over() || c.Total().LeftOut[CauseOther] != 4 || c.Total().Contracts != 4 || c.Total().Cards != 0 {
+		t.Errorf("%+v", c)
+	}
+	if all := must(w.issuer.Campaigns(t.Context(), operatorStaff, "", 10))(t); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	if again, err := w.issuer.PlanCampaign(t.Context(), operatorStaff, told.ID, later, nil); !errors.As(err, &nothing) || nothing.LeftOut[CauseOther] != 4 {
+		t.Errorf("planned again: %+v, %v", again, err)
+	}
+	for name, act := range map[string]func(context.Context, Staff, string) (*Campaign, error){"start": w.issuer.StartCampaign, "pause": w.issuer.PauseCampaign, "resume": w.issuer.ResumeCampaign, "cancel": w.issuer.CancelCampaign} {
+		if _, err := act(t.Context(), operatorStaff, told.ID); !errors.Is(err, ErrCampaignState) || !strings.Contains(err.Error(), told.ID+" is empty") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := w.issuer.OpenShard(t.Context(), told.ID, amc, 1, Claim{Worker: "w"}); err == nil {
+		t.Error("it has a shard")
+	}
+	if _, err := w.issuer.CampaignOf(t.Context(), Staff{Insurer: amc2}, told.ID); !errors.Is(err, ErrUnknownCampaign) {
+		t.Errorf("another tenant: %v", err)
+	}
+	// Nor is it in anybody's way: its name is free, and so are its days.
+	must(w.issuer.CancelCampaign(t.Context(), operatorStaff, w.plan(year2027("Rien")).ID))(t)
+	if must(w.issuer.CampaignOf(t.Context(), operatorStaff, told.ID))(t); w.documents(kindCampaign) != 2 {
+		t.Error("its counts are gone before their day is over")
+	}
+	w.clock = w.clock.Add(emptyKept + time.Second)
+	w.plan(year2027("Suivante"))
+	if _, err := w.issuer.CampaignOf(t.Context(), operatorStaff, told.ID); !errors.Is(err, ErrUnknownCampaign) {
+		t.Errorf("a day later: %v", err)
+	}
 }
 
 // TestOtherPeriod: a contract that moved to the next year between the plan and its shard gets no card, and the part says why.

@@ -20,7 +20,7 @@ import (
 //
 // It can be cut short anywhere: the same call goes on, insurer by insurer. While a campaign of that name and owner is not over,
 // another call is *CampaignExists; Same says that it was asked for in the same words. *CampaignBeside names another one that would print
-// the same cards. Without a card to make it is *NothingToMake, and forgotten. Errors: ErrCampaignSpec, ErrUnknownInsurer,
+// the same cards. Without a card to make it is *NothingToMake, and CampaignEmpty for a day. Errors: ErrCampaignSpec, ErrUnknownInsurer,
 // ErrNoCardKey, ErrLeased when another process plans it, ErrCancelled when somebody gave it up meanwhile.
 func (s *Issuer) CreateCampaign(ctx context.Context, who Staff, spec CampaignSpec,
 	freeze func(insurer string) (theme []byte, err error), progress func(done int64)) (*Campaign, error) {
@@ -60,7 +60,7 @@ func (s *Issuer) PlanCampaign(ctx context.Context, who Staff, id string, spec Ca
 	if err != nil {
 		return nil, err
 	}
-	planned := false
+	planned, empty := false, false
 	err = s.Store.Update(ctx, func(tx register.Tx) error {
 		d, c, err := campaign(tx, id)
 		if err != nil {
@@ -69,7 +69,8 @@ func (s *Issuer) PlanCampaign(ctx context.Context, who Staff, id string, spec Ca
 		if d.Owner != a.owner || c.Asked != a.digest {
 			return notCampaign("campaign %s was begun in other words", id)
 		}
-		if planned = c.State != CampaignPlanning && c.State != CampaignCancelled; planned {
+		planned, empty = c.State != CampaignPlanning && c.State != CampaignCancelled, c.State == CampaignEmpty
+		if planned {
 			return nil
 		}
 		return errors.Join(notPlanning(c.State), s.lease(tx, id, a.owner, Claim{Worker: planner}))
@@ -86,7 +87,11 @@ func (s *Issuer) PlanCampaign(ctx context.Context, who Staff, id string, spec Ca
 		s.Store.Update(context.WithoutCancel(ctx), func(tx register.Tx) error { return release(tx, id, planner) })
 		return nil, err
 	}
-	return s.CampaignOf(ctx, who, id)
+	c, err := s.CampaignOf(ctx, who, id)
+	if err == nil && empty {
+		return nil, nothingToMake(c)
+	}
+	return c, err
 }
 
 // foundCampaign writes a new campaign down, with what its outputs will be made with, or finds the one whose planning was cut short.

@@ -4,8 +4,10 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"sceau/card/register"
 	"sceau/rights"
 )
 
@@ -22,6 +24,10 @@ type Estimate struct {
 	Looked  int64             // contracts
 	Encoded int64             // cards that were encoded to know whether they fit
 	Took    time.Duration     // looking and encoding
+
+	// Refusals are what CreateCampaign would be refused for now: *CampaignExists, a *CampaignBeside for each campaign that would print
+	// the same cards, *NothingToMake.
+	Refusals []error
 }
 
 // EstimatePart is one insurer's part.
@@ -47,7 +53,7 @@ func (e *Estimate) Total() EstimatePart {
 }
 
 // EstimateCampaign counts what CreateCampaign would plan: exactly, as long as nothing changes. Memory does not depend on the size of
-// the campaign. Errors: as CreateCampaign's about the spec.
+// the campaign. Errors: as CreateCampaign's about the spec; what other campaigns and contracts forbid is in Refusals.
 func (s *Issuer) EstimateCampaign(ctx context.Context, who Staff, spec CampaignSpec, progress func(done int64)) (*Estimate, error) {
 	a, err := s.checkSpec(ctx, who, spec)
 	if err != nil {
@@ -55,6 +61,9 @@ func (s *Issuer) EstimateCampaign(ctx context.Context, who Staff, spec CampaignS
 	}
 	e := &Estimate{Spec: a.spec, Lengths: map[int]int64{}}
 	e.Spec.Contracts = nil
+	if err := s.Store.View(ctx, func(tx register.Tx) (err error) { e.Refusals, err = s.refusals(tx, a); return err }); err != nil {
+		return nil, err
+	}
 	sample := sampler{keep: &e.Sample, step: 1}
 	began := s.now()
 	for _, key := range a.insurers {
@@ -99,7 +108,33 @@ func (s *Issuer) EstimateCampaign(ctx context.Context, who Staff, spec CampaignS
 		e.Parts = append(e.Parts, p)
 	}
 	e.Took = s.now().Sub(began)
+	if t := e.Total(); t.Cards == 0 {
+		e.Refusals = append(e.Refusals, &NothingToMake{t.Contracts, t.LeftOut})
+	}
 	return e, nil
+}
+
+// refusals are those that other campaigns are the reason for. One that was asked for in the very same words is none: it is the campaign
+// that CreateCampaign would return or go on with.
+func (s *Issuer) refusals(tx register.Tx, a *asked) ([]error, error) {
+	var out []error
+	var named *CampaignExists
+	switch err := s.nameIsFree(tx, a); {
+	case errors.As(err, &named) && named.Same:
+		return nil, nil
+	case errors.As(err, &named):
+		out = append(out, named)
+	case err != nil:
+		return nil, err
+	}
+	there, err := besides(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	for i := range there {
+		out = append(out, &there[i])
+	}
+	return out, nil
 }
 
 // sampler keeps some of what it sees, spread evenly, without knowing how many will come.

@@ -34,6 +34,17 @@ func eachCampaign(tx register.Tx, owner string, fn func(register.Document, store
 // seen is the campaign as who may see it, or ErrUnknownCampaign.
 func (s *Issuer) seen(tx register.Tx, who Staff, id string, c storedCampaign, owner string) (*Campaign, error) {
 	out := &Campaign{ID: id, Spec: c.Spec, State: c.State, Owner: owner, Created: c.Created, Started: c.Started, Ended: c.Ended}
+	if who.Insurer != "" { // the operator's campaign may stand beside other insurers'
+		out.Spec.Beside = nil
+		for _, other := range c.Spec.Beside {
+			switch err := known(tx, who.Insurer, other); {
+			case err == nil:
+				out.Spec.Beside = append(out.Spec.Beside, other)
+			case !errors.Is(err, ErrUnknownCampaign):
+				return nil, err
+			}
+		}
+	}
 	for _, key := range c.Insurers {
 		if who.Insurer != "" && who.Insurer != key {
 			continue
@@ -67,7 +78,8 @@ func (s *Issuer) CampaignOf(ctx context.Context, who Staff, id string) (*Campaig
 	return out, nil
 }
 
-// Campaigns returns at most limit campaigns, the newest first, behind that of the id before ("" begins).
+// Campaigns returns at most limit campaigns, the newest first, behind that of the id before ("" begins). Those that came to nothing
+// are not listed.
 func (s *Issuer) Campaigns(ctx context.Context, who Staff, before string, limit int) ([]Campaign, error) {
 	var out []Campaign
 	err := s.Store.View(ctx, func(tx register.Tx) error {
@@ -77,7 +89,7 @@ func (s *Issuer) Campaigns(ctx context.Context, who Staff, before string, limit 
 		}
 		var all []known
 		err := eachCampaign(tx, register.AnyOwner, func(d register.Document, c storedCampaign) error {
-			if who.Insurer == "" || slices.Contains(c.Insurers, who.Insurer) {
+			if c.State != CampaignEmpty && (who.Insurer == "" || slices.Contains(c.Insurers, who.Insurer)) {
 				all = append(all, known{d, c})
 			}
 			return nil

@@ -5,6 +5,7 @@ package issuer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,21 +51,17 @@ func (p *planning) update(ctx context.Context, fn func(register.Tx) error) error
 }
 
 func (p *planning) run(ctx context.Context) error {
-	total := CampaignPart{LeftOut: map[string]int64{}}
+	var planned Campaign
 	for _, key := range p.asked.insurers {
 		done, err := p.part(ctx, key)
 		if err != nil {
 			return err
 		}
-		total.Contracts += done.Contracts
-		total.Cards += done.Cards
-		total.Shards += done.Shards
-		for cause, n := range done.LeftOut {
-			total.LeftOut[cause] += n
-		}
+		planned.Parts = append(planned.Parts, *done)
 	}
+	total := planned.Total()
 	if total.Cards == 0 {
-		return p.forget(ctx, &NothingToMake{total.Contracts, total.LeftOut})
+		return p.empty(ctx, nothingToMake(&planned))
 	}
 	if err := p.issuer.dropBelow(ctx, []string{kindSort}, p.id+"/", p.guard); err != nil {
 		return err
@@ -86,7 +83,8 @@ func (p *planning) run(ctx context.Context) error {
 	})
 }
 
-// NothingToMake is ErrCampaignSpec for a campaign that selects no card to make: it is not kept, and its name is free.
+// NothingToMake is ErrCampaignSpec for a campaign that selects no card to make: its counts alone are kept for a day, and its name is
+// free.
 type NothingToMake struct {
 	Contracts int64
 	LeftOut   map[string]int64 // by cause
@@ -102,28 +100,26 @@ func (e *NothingToMake) Error() string {
 
 func (e *NothingToMake) Unwrap() error { return ErrCampaignSpec }
 
-// forget gives up a campaign that came to nothing, and returns why. What a crash leaves of it is cancelled, and goes with the next one
-// that is created.
-func (p *planning) forget(ctx context.Context, why error) error {
+func nothingToMake(c *Campaign) error {
+	t := c.Total()
+	return &NothingToMake{t.Contracts, t.LeftOut}
+}
+
+// empty ends a campaign that came to nothing, and returns why. Whoever was told its id before that was known can ask what it came to:
+// the counts of its parts stay for a day. The rest goes now, or with a later campaign after a crash.
+func (p *planning) empty(ctx context.Context, why error) error {
 	err := p.update(ctx, func(tx register.Tx) error {
 		d, c, err := campaign(tx, p.id)
 		if err != nil {
 			return err
 		}
-		c.State, c.Ended = CampaignCancelled, p.issuer.second()
-		d.Until = c.Ended
-		return writeDocument(tx, d, c)
+		c.State, c.Ended = CampaignEmpty, p.issuer.second()
+		d.Until = c.Ended.Add(emptyKept)
+		return errors.Join(writeDocument(tx, d, c), release(tx, p.id, p.worker))
 	})
 	if err == nil {
-		err = p.issuer.dropBelow(ctx, campaignKinds, p.id+"/", nil)
-	}
-	if err == nil {
-		err = p.issuer.Store.Update(ctx, func(tx register.Tx) error {
-			if err := release(tx, p.id, p.worker); err != nil {
-				return err
-			}
-			return tx.DropDocument(kindCampaign, p.id)
-		})
+		rest := slices.DeleteFunc(slices.Clone(campaignKinds), func(kind string) bool { return kind == kindPart })
+		err = p.issuer.dropBelow(ctx, rest, p.id+"/", nil)
 	}
 	return cmp.Or(err, why)
 }

@@ -37,7 +37,7 @@ func mayWork(id string, state CampaignState) error {
 	switch state {
 	case CampaignStarted, CampaignDone:
 		return nil
-	case CampaignCancelled:
+	case CampaignCancelled, CampaignEmpty:
 		return fmt.Errorf("%w: %s", ErrCancelled, id)
 	case CampaignPlanning:
 		return fmt.Errorf("%w: %s", ErrUnplanned, id)

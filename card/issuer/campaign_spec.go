@@ -23,6 +23,7 @@ type asked struct {
 	spec     CampaignSpec // with its defaults; Contracts sorted, each once
 	insurers []string     // sorted
 	owner    string
+	tenant   string // who asks: an insurer's key, "" for the operator
 	digest   string
 }
 
@@ -42,7 +43,7 @@ func (s *Issuer) checkSpec(ctx context.Context, who Staff, spec CampaignSpec) (*
 	if who.Insurer != "" {
 		known = slices.DeleteFunc(known, func(k string) bool { return k != who.Insurer })
 	}
-	a := &asked{spec: spec, owner: who.Insurer}
+	a := &asked{spec: spec, owner: who.Insurer, tenant: who.Insurer}
 	for _, key := range spec.Insurers {
 		if !slices.Contains(known, key) {
 			return nil, fmt.Errorf("%w: %.10q", ErrUnknownInsurer, key)

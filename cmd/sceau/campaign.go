@@ -61,19 +61,32 @@ func (o *operator) staff() issuer.Staff {
 	return issuer.Staff{Actor: o.Actor, Person: o.Actor, Roles: []issuer.Role{issuer.RoleOperator}}
 }
 
-// campaignHint says what to do about what a campaign refuses.
-func campaignHint(err error, dir, id string) error {
+// refusalHint says what to do about what create refuses because of other campaigns, or for want of cards.
+func refusalHint(err error, dir string) string {
 	dir = shellWord(dir)
 	var there *issuer.CampaignExists
 	var beside *issuer.CampaignBeside
 	var nothing *issuer.NothingToMake
 	switch {
 	case errors.As(err, &there):
-		return ui.WithHint(err, "sceau campaign status %s %s; give the new one another --name, or cancel the old one", dir, there.ID)
+		return fmt.Sprintf("sceau campaign status %s %s; give the new one another --name, or cancel the old one", dir, there.ID)
 	case errors.As(err, &beside):
-		return ui.WithHint(err, "finish that one first, or give it up: sceau campaign cancel %s %s; when the two print different contracts: --beside %s", dir, beside.ID, beside.ID)
+		return fmt.Sprintf("finish that one first, or give it up: sceau campaign cancel %s %s; when the two print different contracts: --beside %s", dir, beside.ID, beside.ID)
 	case errors.As(err, &nothing):
-		return ui.WithHint(err, "nothing was stored; %s", nothingHint(nothing.LeftOut))
+		return "nothing was planned; " + nothingHint(nothing.LeftOut)
+	}
+	return ""
+}
+
+// campaignHint says what to do about what a campaign refuses.
+func campaignHint(err error, dir, id string) error {
+	if hint := refusalHint(err, dir); hint != "" {
+		return ui.WithHint(err, "%s", hint)
+	}
+	dir = shellWord(dir)
+	switch {
+	case errors.Is(err, issuer.ErrUnknownBeside):
+		return ui.WithHint(err, "--beside takes the ID of a campaign: sceau campaign list %s", dir)
 	case errors.Is(err, issuer.ErrNotComparable):
 		return ui.WithHint(ui.WithCode(err, ui.ExitUsage), "compare two campaigns that were created with --period FIRST..LAST, both ends given, for different days")
 	case errors.Is(err, issuer.ErrUnknownCampaign):

@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -30,7 +28,7 @@ before "campaign start".
     go on: sceau campaign start ./operator 261121-4k9q
 
 With --dry-run nothing is stored: it says how many cards would be made and why others would not, how large their symbols and files
-would be, and how long it would take on this computer.
+would be, how long it would take on this computer, and what create would be refused for now, with exit code 3.
 
     $ sceau campaign create ./operator --name "Cartes 2027" --period 2027-01-01..2027-12-31 --dry-run
     471 cards of 471 contracts for 1 insurer, 1,140 people; 1 shard, 1 file
@@ -204,7 +202,17 @@ func (f *createFlags) run(ctx context.Context, c *cobra.Command, op *operator) e
 		if err != nil {
 			return err
 		}
-		return f.sayEstimate(out, e, cost)
+		sayRefusals(c.ErrOrStderr(), e, op.dir)
+		if f.asJSON {
+			err = sayEstimateJSON(out, e, cost)
+		} else {
+			names, _ := op.amcs(ctx)
+			sayEstimate(out, e, cost, names)
+		}
+		if err == nil && len(e.Refusals) > 0 {
+			return ui.Exit(exitPartial)
+		}
+		return err
 	}
 	if err := probeDestination(ctx, f.spec.Destination); err != nil {
 		return err
@@ -243,57 +251,6 @@ func (f *createFlags) run(ctx context.Context, c *cobra.Command, op *operator) e
 		fmt.Fprintf(out, "files will go to %s\n", made.Spec.Destination)
 	}
 	fmt.Fprintf(out, "go on: sceau campaign start %s %s\n", shellWord(op.dir), made.ID)
-	return nil
-}
-
-// sayEstimate prints a dry run.
-func (f *createFlags) sayEstimate(w io.Writer, e *issuer.Estimate, cost *campaignCost) error {
-	t := e.Total()
-	if f.asJSON {
-		type insurer struct {
-			Insurer   string           `json:"insurer"`
-			Contracts int64            `json:"contracts"`
-			Cards     int64            `json:"cards"`
-			LeftOut   map[string]int64 `json:"left_out"`
-			Shards    int64            `json:"shards"`
-			Files     int64            `json:"files"`
-		}
-		doc := struct {
-			Schema    string           `json:"schema"`
-			Contracts int64            `json:"contracts"`
-			Cards     int64            `json:"cards"`
-			People    int64            `json:"people"`
-			LeftOut   map[string]int64 `json:"left_out"`
-			Shards    int64            `json:"shards"`
-			Files     int64            `json:"files"`
-			Versions  map[int]int64    `json:"versions"`
-			Pages     int64            `json:"pages"`
-			Bytes     int64            `json:"bytes"`
-			Seconds   float64          `json:"seconds"`
-			Insurers  []insurer        `json:"insurers"`
-		}{"sceau-campaign-estimate-1", t.Contracts, t.Cards, e.People, t.LeftOut, t.Shards, t.Files, cost.versions, cost.pages, cost.bytes,
-			cost.took.Seconds(), []insurer{}}
-		for _, p := range e.Parts {
-			doc.Insurers = append(doc.Insurers, insurer(p))
-		}
-		return json.NewEncoder(w).Encode(doc)
-	}
-	fmt.Fprintf(w, "%s of %s for %s, %s; %s, %s\n", howMany(t.Cards, "card"), howMany(t.Contracts, "contract"), howMany(int64(len(e.Parts)), "insurer"),
-		people(e.People), howMany(t.Shards, "shard"), howMany(t.Files, "file"))
-	if len(t.LeftOut) > 0 {
-		fmt.Fprintf(w, "left out:\n")
-		sayCauses(w, "  ", t.LeftOut)
-	}
-	if len(e.Parts) > 1 {
-		for _, p := range e.Parts {
-			fmt.Fprintf(w, "  %-10s %10s of %s\n", p.Insurer, howMany(p.Cards, "card"), howMany(p.Contracts, "contract"))
-		}
-	}
-	if t.Cards == 0 {
-		return nil
-	}
-	fmt.Fprintf(w, "symbols: version %s\n", cost.versionLine())
-	fmt.Fprintf(w, "about %s of files, %s; about %s on this computer\n", sizeOf(cost.bytes), howMany(cost.pages, "page"), roundly(cost.took))
 	return nil
 }
 

@@ -306,8 +306,9 @@ func (o *operator) sayCampaignDiff(ctx context.Context, c *cobra.Command, old, n
 	}
 	sayDiff(w, "", d.Total())
 	if len(d.Parts) > 1 {
+		names, _ := o.amcs(ctx)
 		for _, p := range d.Parts {
-			sayDiff(w, "  "+p.Insurer+": ", p)
+			sayDiff(w, "  "+names.of(p.Insurer)+": ", p)
 		}
 	}
 	return end(nil)

@@ -146,3 +146,29 @@ func TestCampaignRerunWords(t *testing.T) {
 		t.Error(p.err)
 	}
 }
+
+// TestCampaignInsurersByAMC: where insurers are told apart, a dry run and a comparison call them as people do; programs get the keys.
+func TestCampaignInsurersByAMC(t *testing.T) {
+	dir := newOperator(t)
+	sceau(t, "insurer", "add", dir, "--insurer", "07402002", "--name", "Mutuelle Deux").want(t, 0)
+	_, roster := rosterFile(t, 5)
+	var ids []string
+	for _, year := range []string{"2027", "2028"} {
+		for _, amc := range []string{"775670482", "07402002"} {
+			file := filepath.Join(t.TempDir(), "roster.csv")
+			text := strings.NewReplacer("775670482", amc, "/2027", "/"+year).Replace(string(roster))
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			sceau(t, "import", dir, file).want(t, 0)
+		}
+		period := []string{"campaign", "create", dir, "--name", "Cartes " + year, "--period", year + "-01-01.." + year + "-12-31"}
+		sceau(t, append(period, "--dry-run")...).want(t, 0, "\n  07402002      5 cards of 5 contracts\n", "\n  775670482     5 cards of 5 contracts\n")
+		sceau(t, append(period, "--dry-run", "--json")...).want(t, 0, `"insurer":"7402002"`, `"refusals":[]`)
+		made := sceau(t, append(period, "--to", t.TempDir())...)
+		made.want(t, 0)
+		ids = append(ids, campaignID.FindString(made.out))
+	}
+	sceau(t, "campaign", "diff", dir, ids[0], ids[1]).want(t, exitPartial, "\n  07402002: 0 contracts renewed", "\n  07402002: of the renewed:", "\n  775670482: 0 contracts")
+	sceau(t, "campaign", "diff", dir, ids[0], ids[1], "--json").want(t, exitPartial, `"Insurer":"7402002"`)
+}

@@ -45,7 +45,8 @@ var (
 	errNoCampaigns   = refusing(http.StatusConflict, "no_destination", "this service has no place for a campaign's files: campaign_output is not set")
 	errPlans         = refusing(http.StatusServiceUnavailable, "plans_full", "other campaigns are being planned; come back later").wait(30 * time.Second)
 	errCampaignNamed = refusing(http.StatusConflict, "campaign_exists", "another campaign of this name is not over; detail has its id")
-	errBeside        = refusing(http.StatusConflict, "campaign_beside", "another campaign of the same period is not over and prints these cards; detail has its id")
+	errBeside        = refusing(http.StatusConflict, "campaign_beside", "another campaign of the same insurer and period is not over and would print these cards too; detail has its id: finish or cancel it, or name it in beside when the two print different contracts")
+	errUnknownBeside = refusing(http.StatusNotFound, "unknown_campaign", "there is no such campaign").about("beside")
 	errCampaign      = refusing(http.StatusUnprocessableEntity, "campaign", "this can't be a campaign; detail says why")
 )
 
@@ -91,7 +92,7 @@ func (s *Server) campaignRoutes() {
 	order := staffPolicy(campaignBody, RoleIssue, RoleOperator)
 	order.Patience = dryPatience
 	add(s, huma.Operation{OperationID: "create-campaign", Method: http.MethodPost, Path: "/v1/campaigns", Summary: "Plan a campaign", DefaultStatus: http.StatusCreated,
-		Description: "The contracts are walked and every card to make gets its number; nothing is issued before the campaign is started. 202: planning goes on, look again. The same name and order again is the same campaign, and goes on with a planning that was cut short. With dry_run nothing is made: the answer is an estimate.",
+		Description: "The contracts are walked and every card to make gets its number; nothing is issued before the campaign is started. 202: planning goes on, look again. The same name and order again is the same campaign, and goes on with a planning that was cut short. While another campaign of an insurer and of the same days is not over, the order is refused: both would print every card; beside says that they don't, existing that they shall. An order without a card to make is refused with the causes; when that is known only after a 202, the campaign ends in the state empty and stays for a day, with its counts. With dry_run nothing is made: the answer is an estimate, which says too what the order would be refused for.",
 		Responses:   waiting[CampaignAnswer](s)},
 		order, func(ctx context.Context, who Principal, in *struct {
 			Keyed
@@ -263,6 +264,8 @@ func campaignFault(err error) error {
 		return errCampaignNamed.about(there.ID)
 	case errors.As(err, &beside):
 		return errBeside.about(beside.ID)
+	case errors.Is(err, issuer.ErrUnknownBeside):
+		return errUnknownBeside
 	case errors.Is(err, issuer.ErrCampaignSpec):
 		return errCampaign.about(err.Error()).because(err)
 	}
@@ -322,7 +325,7 @@ func (s *Server) planned(ctx context.Context, who issuer.Staff, spec issuer.Camp
 
 // expected says that an error is an answer, not a failure.
 func expected(err error) bool {
-	for _, e := range []error{issuer.ErrCampaignExists, issuer.ErrBeside, issuer.ErrCampaignSpec, issuer.ErrLeased, issuer.ErrCancelled, issuer.ErrUnknownInsurer, issuer.ErrNoCardKey, issuer.ErrConcurrent} {
+	for _, e := range []error{issuer.ErrCampaignExists, issuer.ErrBeside, issuer.ErrUnknownBeside, issuer.ErrCampaignSpec, issuer.ErrLeased, issuer.ErrCancelled, issuer.ErrUnknownInsurer, issuer.ErrNoCardKey, issuer.ErrConcurrent} {
 		if errors.Is(err, e) {
 			return true
 		}

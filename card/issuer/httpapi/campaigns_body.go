@@ -15,7 +15,7 @@ import (
 type Campaign struct {
 	ID       string         `json:"id" example:"261122-k3fa"`
 	Name     string         `json:"name"`
-	State    string         `json:"state" enum:"planning,planned,started,paused,cancelled,done" doc:"planning: the same request again goes on with a planning that was cut short"`
+	State    string         `json:"state" enum:"planning,planned,started,paused,cancelled,done,empty" doc:"planning: the same request again goes on with a planning that was cut short. empty: there was no card to make, left_out of the parts says why; its name is free, and after a day it is forgotten"`
 	Insurer  string         `json:"insurer,omitempty" doc:"whose it is; the operator's when missing"`
 	Asked    CampaignAsked  `json:"asked"`
 	Parts    []CampaignPart `json:"parts" nullable:"false" doc:"by insurer"`
@@ -81,6 +81,7 @@ type CampaignAsked struct {
 	Per          string   `json:"per" enum:"household,person"`
 	Outdated     bool     `json:"outdated" doc:"a new card where the contract has changed since the card"`
 	Reprint      bool     `json:"existing" doc:"cards that are live already are printed too"`
+	Beside       []string `json:"beside,omitempty" doc:"campaigns that print other contracts; those that you may see"`
 	Layout       string   `json:"layout"`
 	Window       string   `json:"window,omitempty"`
 	Marks        bool     `json:"marks"`
@@ -101,6 +102,7 @@ type CampaignOrder struct {
 	Per          string   `json:"per,omitempty" enum:"household,person" default:"household"`
 	Outdated     bool     `json:"outdated,omitempty" doc:"a new card where the contract has changed since the card"`
 	Existing     bool     `json:"existing,omitempty" doc:"cards that are live already are printed too"`
+	Beside       []string `json:"beside,omitempty" maxItems:"100" pattern:"^[0-9]{6}-[0-9a-z]{4}$" nullable:"false" doc:"ids of campaigns of the same insurer and period that are not over: the two print different contracts, as you know"`
 	Layout       string   `json:"layout,omitempty" enum:"letter,card,sheet-2,sheet-10" default:"letter"`
 	Window       string   `json:"window,omitempty" enum:"dl,c5" doc:"address window of the envelope; none when missing"`
 	Marks        bool     `json:"marks,omitempty" doc:"marks for the inserter, and the sequence number in figures"`
@@ -119,6 +121,14 @@ type CampaignEstimate struct {
 	Files     int64                  `json:"files"`
 	Lengths   map[int]int64          `json:"code_lengths" doc:"cards by the characters of their code"`
 	Parts     []CampaignEstimatePart `json:"parts" nullable:"false" doc:"by insurer"`
+	Refusals  []CampaignRefusal      `json:"refusals" nullable:"false" doc:"what the order would be refused for now; none: nothing is known against it"`
+}
+
+// CampaignRefusal is the problem that an order would have for an answer.
+type CampaignRefusal struct {
+	Code   string `json:"code" enum:"campaign_exists,campaign_beside,campaign"`
+	Title  string `json:"title"`
+	Detail string `json:"detail" doc:"the id of the other campaign, or the causes"`
 }
 
 // CampaignEstimatePart is one insurer's part of an estimate.
@@ -140,7 +150,7 @@ func campaignOf(c *issuer.Campaign, now time.Time) *Campaign {
 	out := &Campaign{ID: c.ID, Name: c.Spec.Name, State: string(c.State), Insurer: c.Owner, Parts: []CampaignPart{}, Cards: total.Cards, Done: total.Done, Rate: c.Rate(now),
 		Created: momentText(c.Created), Started: momentText(c.Started), Ended: momentText(c.Ended),
 		Asked: CampaignAsked{First: dayText(c.Spec.First), Last: dayText(c.Spec.Last), Renewal: dayText(c.Spec.Renewal), ChangedSince: momentText(c.Spec.ChangedSince), Named: c.Spec.NamedCount,
-			Per: "household", Outdated: c.Spec.Outdated, Reprint: c.Spec.Existing, Layout: c.Spec.Layout, Window: c.Spec.Window, Marks: c.Spec.Marks, Outputs: c.Spec.Outputs, Order: c.Spec.Order, File: c.Spec.FileSize}}
+			Per: "household", Outdated: c.Spec.Outdated, Reprint: c.Spec.Existing, Beside: c.Spec.Beside, Layout: c.Spec.Layout, Window: c.Spec.Window, Marks: c.Spec.Marks, Outputs: c.Spec.Outputs, Order: c.Spec.Order, File: c.Spec.FileSize}}
 	if c.Spec.PerPerson {
 		out.Asked.Per = "person"
 	}
@@ -168,7 +178,11 @@ func counted0(m map[string]int64) map[string]int64 {
 
 func campaignEstimate(e *issuer.Estimate) *CampaignEstimate {
 	t := e.Total()
-	out := &CampaignEstimate{Contracts: t.Contracts, Cards: t.Cards, People: e.People, LeftOut: counted0(t.LeftOut), Shards: t.Shards, Files: t.Files, Lengths: e.Lengths, Parts: []CampaignEstimatePart{}}
+	out := &CampaignEstimate{Contracts: t.Contracts, Cards: t.Cards, People: e.People, LeftOut: counted0(t.LeftOut), Shards: t.Shards, Files: t.Files, Lengths: e.Lengths, Parts: []CampaignEstimatePart{}, Refusals: []CampaignRefusal{}}
+	for _, err := range e.Refusals {
+		is, _ := explain(campaignFault(err))
+		out.Refusals = append(out.Refusals, CampaignRefusal{is.code, is.title, is.detail})
+	}
 	for _, p := range e.Parts {
 		out.Parts = append(out.Parts, CampaignEstimatePart{Insurer: p.Insurer, Contracts: p.Contracts, Cards: p.Cards, LeftOut: counted0(p.LeftOut)})
 	}
@@ -177,7 +191,7 @@ func campaignEstimate(e *issuer.Estimate) *CampaignEstimate {
 
 // spec reads an order, but for the contracts that it names.
 func (o CampaignOrder) spec() (issuer.CampaignSpec, error) {
-	spec := issuer.CampaignSpec{Name: strings.TrimSpace(o.Name), Insurers: o.Insurers, PerPerson: o.Per == "person", Outdated: o.Outdated, Existing: o.Existing,
+	spec := issuer.CampaignSpec{Name: strings.TrimSpace(o.Name), Insurers: o.Insurers, PerPerson: o.Per == "person", Outdated: o.Outdated, Existing: o.Existing, Beside: o.Beside,
 		FileSize: o.File, Layout: o.Layout, Window: o.Window, Marks: o.Marks, Outputs: o.Outputs, Order: o.Order}
 	if o.File > issuer.MaxShard { // files are whole shards
 		if spec.ShardSize = shardOf(o.File); spec.ShardSize == 0 {

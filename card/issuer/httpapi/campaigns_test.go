@@ -3,7 +3,9 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,5 +232,132 @@ func TestCampaignPlanning(t *testing.T) {
 	}
 	if c := o.want(201, a, "POST", "/v1/campaigns", `{"name":"cut"}`); part(t, c, "id") != id || part(t, c, "state") != "planned" {
 		t.Errorf("%v, want %s planned", c, id)
+	}
+}
+
+// Two campaigns of the same insurer and days: the refusal names the other one and the member that answers it, to whoever may know it.
+func TestCampaignBeside(t *testing.T) {
+	t.Parallel()
+	o, a, b, operator := campaignOffice(t)
+	ofA := part(t, o.want(201, a, "POST", "/v1/campaigns", `{"name":"A","first":"2027-01-01","last":"2027-12-31"}`), "id").(string)
+	ofB := part(t, o.want(201, b, "POST", "/v1/campaigns", `{"name":"B"}`), "id").(string) // A's is not in its way
+	for body, want := range map[string]string{
+		`{"name":"x"}`: "409 campaign_beside " + ofA, `{"name":"x","last":"2027-01-01"}`: "409 campaign_beside " + ofA, `{"name":"x","beside":[]}`: "409 campaign_beside " + ofA,
+		`{"name":"x","beside":["` + ofB + `"]}`: "404 unknown_campaign beside", `{"name":"x","beside":["` + ofA + `","` + ofB + `"]}`: "404 unknown_campaign beside",
+		`{"name":"x","beside":["270105-zzzz"]}`: "404 unknown_campaign beside", `{"name":"x","existing":true,"beside":["` + ofB + `"]}`: "404 unknown_campaign beside",
+		`{"name":"x","beside":"` + ofA + `"}`: "422 field beside", `{"name":"x","beside":["` + ofA + `/775670482"]}`: "422 field beside", `{"name":"x","beside":[""]}`: "422 field beside",
+		`{"name":"x","beside":[1]}`: "422 field beside", `{"name":"x","beside":null}`: "400 body ", `{"name":"x","Beside":["` + ofA + `"]}`: "400 body ",
+		`{"name":"x","beside":["` + strings.Repeat(ofA+`","`, 100) + ofA + `"]}`: "422 field beside",
+	} {
+		for _, dry := range []string{"", "?dry_run=true"} {
+			answer := o.ask(a, "POST", "/v1/campaigns"+dry, body)
+			if dry != "" && strings.HasPrefix(want, "409") { // what an order is refused for, a dry run says
+				want = "200  "
+			}
+			var p Problem
+			if err := json.Unmarshal(answer.Body.Bytes(), &p); err != nil || fmt.Sprint(answer.Code, " ", p.Code, " ", p.Detail) != want {
+				t.Errorf("%.200s%s: %d %s, want %s", body, dry, answer.Code, answer.Body, want)
+			}
+			if strings.Contains(answer.Body.String(), ofB) || p.Code == "campaign_beside" && !strings.Contains(p.Title, "name it in beside") {
+				t.Errorf("%s: %s", body, answer.Body)
+			}
+		}
+	}
+	refusals := func(token, body string) string {
+		var all []string
+		for _, r := range o.want(200, token, "POST", "/v1/campaigns?dry_run=true", body)["estimate"].(map[string]any)["refusals"].([]any) {
+			r := r.(map[string]any)
+			all = append(all, fmt.Sprint(r["code"], " ", r["detail"]))
+			if r["title"] == "" {
+				t.Errorf("%v", r)
+			}
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", ")
+	}
+	both := []string{"campaign_beside " + ofA, "campaign_beside " + ofB}
+	slices.Sort(both)
+	for _, c := range []struct{ token, body, want string }{
+		{a, `{"name":"x"}`, "campaign_beside " + ofA}, {b, `{"name":"x"}`, "campaign_beside " + ofB}, {operator, `{"name":"x"}`, strings.Join(both, ", ")},
+		{a, `{"name":"A"}`, "campaign_beside " + ofA + ", campaign_exists " + ofA}, {a, `{"name":"A","first":"2027-01-01","last":"2027-12-31"}`, ""},
+		{a, `{"name":"x","beside":["` + ofA + `"]}`, ""}, {a, `{"name":"x","first":"2028-01-01"}`, "campaign issuer: there is no card to make: 5 contracts were looked at, 5 other-period"},
+	} {
+		if got := refusals(c.token, c.body); got != c.want {
+			t.Errorf("%s: %q, want %q", c.body, got, c.want)
+		}
+	}
+	if all := o.want(200, operator, "GET", "/v1/campaigns", "")["campaigns"].([]any); len(all) != 2 {
+		t.Errorf("refusals and dry runs made %v", all)
+	}
+	made := o.want(201, a, "POST", "/v1/campaigns", `{"name":"x","beside":["`+ofA+`"]}`)
+	if got := fmt.Sprint(part(t, made, "asked").(map[string]any)["beside"]); got != "["+ofA+"]" || part(t, made, "cards") != 5.0 {
+		t.Errorf("%v", made)
+	}
+	// The operator's stands beside those of both: each sees its own there.
+	x := part(t, made, "id").(string)
+	all := part(t, o.want(201, operator, "POST", "/v1/campaigns", `{"name":"all","beside":["`+ofA+`","`+ofB+`","`+x+`"]}`), "id").(string)
+	for token, want := range map[string]string{a: "[" + ofA + " " + x + "]", b: "[" + ofB + "]"} {
+		if c := o.want(200, token, "GET", "/v1/campaigns/"+all, ""); fmt.Sprint(c["asked"].(map[string]any)["beside"]) != want {
+			t.Errorf("%v, want %s", c, want)
+		}
+	}
+}
+
+// An order that comes to nothing says so, and why: at once, or where the answer that came before it was known sends the client.
+func TestCampaignOfNothing(t *testing.T) {
+	t.Parallel()
+	o, a, b, operator := campaignOffice(t)
+	order := `{"name":"none","first":"2028-01-01","window":"dl"}`
+	if c := o.want(422, a, "POST", "/v1/campaigns", order); c["code"] != "campaign" || !strings.Contains(fmt.Sprint(c["detail"]), "no card to make: 5 contracts were looked at, 5 other-period") {
+		t.Errorf("%v", c)
+	}
+	// Another server plans it, and takes its time.
+	spec, err := CampaignOrder{Name: "none", First: "2028-01-01", Window: "dl", Layout: "letter", Order: "postal", Per: "household"}.spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Destination = "/srv/secret-place"
+	begun := must(o.issuer.BeginCampaign(t.Context(), staffOfA, spec, nil))(t)
+	hold, entered, done := make(chan struct{}), make(chan struct{}, 8), make(chan error)
+	go func() {
+		_, err := o.issuer.PlanCampaign(context.Background(), staffOfA, begun.ID, spec, func(int64) { entered <- struct{}{}; <-hold })
+		done <- err
+	}()
+	<-entered
+	answer := o.ask(a, "POST", "/v1/campaigns", order, "Idempotency-Key", "none-of-eight")
+	where := answer.Header().Get("Location")
+	if answer.Code != 202 || where != "/v1/campaigns/"+begun.ID {
+		t.Fatalf("%d %s %s", answer.Code, where, answer.Body)
+	}
+	close(hold)
+	if err := <-done; !errors.As(err, new(*issuer.NothingToMake)) {
+		t.Fatalf("%v", err)
+	}
+	for _, token := range []string{a, operator} {
+		for _, path := range []string{where, where + "/report"} {
+			c := o.want(200, token, "GET", path, "")
+			p := c["parts"].([]any)[0].(map[string]any)
+			if c["state"] != "empty" || c["cards"] != 0.0 || c["ended"] == nil || p["contracts"] != 5.0 || fmt.Sprint(p["left_out"]) != "map[other-period:5]" {
+				t.Errorf("%v", c)
+			}
+		}
+		for _, verb := range []string{"start", "pause", "resume", "cancel"} {
+			if c := o.want(409, token, "POST", where+"/"+verb, ""); c["code"] != "campaign_state" {
+				t.Errorf("%s: %v", verb, c)
+			}
+		}
+		if all := o.want(200, token, "GET", "/v1/campaigns", "")["campaigns"].([]any); len(all) != 0 {
+			t.Errorf("%v", all)
+		}
+	}
+	if c := o.want(404, b, "GET", where, ""); c["code"] != "unknown_campaign" {
+		t.Errorf("%v", c)
+	}
+	// The same request has its answer, and a later one is a new order.
+	if again := o.ask(a, "POST", "/v1/campaigns", order, "Idempotency-Key", "none-of-eight"); again.Code != 202 || again.Header().Get("Location") != where {
+		t.Errorf("%d %s", again.Code, again.Body)
+	}
+	if c := o.want(201, a, "POST", "/v1/campaigns", `{"name":"none"}`); part(t, c, "id") == begun.ID || part(t, c, "cards") != 5.0 {
+		t.Errorf("%v", c)
 	}
 }
