@@ -173,11 +173,13 @@ func earliestWay(index trust.PackIndex, held, next int64) int64 {
 // TestWaysDamaged: a half that is damaged or gone costs the longer way, never the publication.
 func TestWaysDamaged(t *testing.T) {
 	for name, spoil := range map[string]func(w *waysWorld, path string){
-		"gone":     func(w *waysWorld, path string) { delete(w.files, path) },
-		"empty":    func(w *waysWorld, path string) { w.files[path] = nil },
-		"altered":  func(w *waysWorld, path string) { w.files[path][len(w.files[path])/2] ^= 4 },
-		"another":  func(w *waysWorld, path string) { w.files[path] = w.files[trust.ChangesPack(2, 3)] },
-		"no lists": func(w *waysWorld, path string) { w.files[path] = must(trust.EncodePack([]trust.File{{Path: "x", Data: []byte("y")}}))(w.t) },
+		"gone":    func(w *waysWorld, path string) { delete(w.files, path) },
+		"empty":   func(w *waysWorld, path string) { w.files[path] = nil },
+		"altered": func(w *waysWorld, path string) { w.files[path][len(w.files[path])/2] ^= 4 },
+		"another": func(w *waysWorld, path string) { w.files[path] = w.files[trust.ChangesPack(2, 3)] },
+		"no lists": func(w *waysWorld, path string) {
+			w.files[path] = must(trust.EncodePack([]trust.File{{Path: "x", Data: []byte("y")}}))(w.t)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &waysWorld{t: t, dice: rand.New(rand.NewPCG(1, 1)), files: map[string][]byte{}}
