@@ -65,7 +65,7 @@ func neededTargets(tx register.Tx) (map[string]bool, error) {
 		return nil, err
 	}
 	needed := map[string]bool{timestampPath: true}
-	index, _, err := readPackIndex(tx, t.Version())
+	index, err := readPackIndex(tx, t.Version())
 	if err != nil {
 		return nil, err
 	}

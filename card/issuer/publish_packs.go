@@ -49,59 +49,39 @@ func (e *edition) readRecent(tx register.Tx) error {
 			e.recent.fresh[f.Path] = true
 		}
 	}
-	index, unpacked, err := readPackIndex(tx, e.last.Version)
+	index, err := readPackIndex(tx, e.last.Version)
 	if err != nil {
 		return err
 	}
-	e.recent.ways = ways{index: index, held: map[trust.PackInfo][]byte{}}
-	for _, v := range unpacked {
-		if err := e.recent.ways.prepare(tx.File, v); err != nil {
-			return err
-		}
-		if err := e.recent.ways.extend(v, nil); err != nil {
-			return err
-		}
-	}
+	e.recent.ways = newWays(index)
 	return e.recent.ways.prepare(tx.File, e.last.Version+1)
 }
 
-// maxUnpacked is how many publications without packs may come one after the other.
-const maxUnpacked = 8
-
-// readPackIndex returns the packs of changes as the newest publication with packs lists them, and the publications since, oldest first:
-// those only changed keys, and no list. It is empty where that index is damaged or was made by another program: revocations must not
-// wait for it.
-func readPackIndex(tx register.Tx, version int64) (index trust.PackIndex, unpacked []int64, err error) {
-	for v := version; v > 0 && len(unpacked) < maxUnpacked; v-- {
-		b, err := tx.File(trust.MetadataPack(v))
-		if errors.Is(err, register.ErrNotFound) {
-			unpacked = append(unpacked, v)
+// readPackIndex returns the packs of changes as a publication lists them. It is empty where that list is damaged or was made by another
+// program: revocations must not wait for it.
+func readPackIndex(tx register.Tx, version int64) (trust.PackIndex, error) {
+	b, err := tx.File(trust.MetadataPack(version))
+	switch {
+	case errors.Is(err, register.ErrNotFound) && version == 1: // Init's has no packs, and no lists
+		return trust.PackIndex{{From: 0, To: 1}}, nil
+	case errors.Is(err, register.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	packed, err := trust.DecodePack(b)
+	if err != nil {
+		return nil, nil
+	}
+	for _, f := range packed {
+		if f.Path != trust.PackIndexPath {
 			continue
 		}
-		if err != nil {
-			return nil, nil, err
+		if index, err := trust.ParsePackIndex(f.Data); err == nil {
+			return index, nil
 		}
-		packed, err := trust.DecodePack(b)
-		if err != nil {
-			return nil, nil, nil
-		}
-		for _, f := range packed {
-			if f.Path != trust.PackIndexPath {
-				continue
-			}
-			if index, err = trust.ParsePackIndex(f.Data); err != nil {
-				return nil, nil, nil
-			}
-			slices.Reverse(unpacked)
-			return index, unpacked, nil
-		}
-		return nil, nil, nil
 	}
-	if int64(len(unpacked)) < version {
-		return nil, nil, nil // made by an older program
-	}
-	slices.Reverse(unpacked)
-	return nil, unpacked, nil // the first of all
+	return nil, nil
 }
 
 // pack makes the packs of an edition that was committed as files.

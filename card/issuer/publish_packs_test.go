@@ -33,7 +33,7 @@ func TestTooMuchForAPack(t *testing.T) {
 	must(w.set(status.Void, "2027-03-01", Target{Place: out[0].Place}))(t)
 	v := w.publish().Version
 	m, _ := w.export()
-	if index, _ := m.packs(t, v-1); !strings.HasPrefix(index, "0 1 0\n") {
+	if index, _ := m.packs(t, v-1); !strings.Contains("\n"+index, "\n0 1 0\n") {
 		t.Errorf("index %q: ways begin where nothing was published yet", index)
 	}
 	if index, changes := m.packs(t, v); !changes || !strings.Contains(index, fmt.Sprintf("%d %d %d\n", v-1, v, len(m.files[trust.ChangesPack(v-1, v)]))) {

@@ -204,6 +204,17 @@ func TestManyPublications(t *testing.T) {
 	if kept != 1 {
 		t.Errorf("%d changes are published as targets, want the newest alone", kept)
 	}
+	index, _ := m.packs(t, tr.Version())
+	offered := 0
+	for _, p := range must(trust.ParsePackIndex([]byte(index)))(t) {
+		if b := m.files[trust.ChangesPack(p.From, p.To)]; int64(len(b)) != p.Bytes {
+			t.Errorf("the pack from %d to %d of %d bytes is offered, and has %d", p.From, p.To, p.Bytes, len(b))
+		}
+		offered++
+	}
+	if offered < keptWays {
+		t.Errorf("%d packs are offered", offered)
+	}
 	w.sound()
 }
 

@@ -1,11 +1,12 @@
-// Packs of longer ways: two halves joined, so that a counter that was away for a thousand publications asks for ten files, and nobody keeps
-// a thousand.
+// Packs of longer ways: two halves joined, so that a counter that was away for hundreds of publications asks for some ten files, and nobody
+// keeps hundreds.
 
 package issuer
 
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,13 +16,16 @@ import (
 )
 
 const (
-	// keptWays is how many packs of each length are kept: a counter that is d publications behind finds one that begins less than an eighth of d before
+	// keptWays is how many packs of each length are kept, as far as packReach goes: a counter that is d publications behind finds one that begins less than an eighth of d before
 	// what it holds, and leaves out what it has.
 	keptWays = 16
 	// longestWay is the length of the longest, in publications.
 	longestWay = 512
 	// packReach is how many publications back ways end: six weeks, hourly.
 	packReach = 1024
+	// keptPacked bounds all packs of changes that are kept, in bytes: every mirror and every backup holds them. Hourly, a country fills it in six
+	// weeks; daily it holds ways of eight days, 16 weeks back.
+	keptPacked = 32 << 20
 )
 
 // keptPack says whether a pack of changes is still offered beside a version.
@@ -34,6 +38,33 @@ type ways struct {
 	index trust.PackIndex
 	held  map[trust.PackInfo][]byte // packs by their ways, without Bytes; nil for one without changes
 	made  []register.NewFile
+	room  int64 // bytes of all that are kept
+}
+
+func newWays(index trust.PackIndex) ways {
+	return ways{index: index, held: map[trust.PackInfo][]byte{}, room: keptPacked}
+}
+
+// shorter is the bytes of the packs kept of shorter ways.
+func (w *ways) shorter(length int64) (sum int64) {
+	for _, p := range w.index {
+		if p.To-p.From < length {
+			sum += p.Bytes
+		}
+	}
+	return sum
+}
+
+// fit drops what is too much to keep: long ways before short ones, older ones before newer ones.
+func (w *ways) fit() {
+	slices.SortFunc(w.index, func(a, b trust.PackInfo) int {
+		return cmp.Or(cmp.Compare(a.To-a.From, b.To-b.From), cmp.Compare(b.To, a.To))
+	})
+	left := w.room
+	w.index = slices.DeleteFunc(w.index, func(p trust.PackInfo) bool {
+		left -= p.Bytes
+		return left < 0 && p.Bytes > 0
+	})
 }
 
 // prepare reads the packs that those of a version can be joined to, with register.Files' File.
@@ -69,6 +100,7 @@ func (w *ways) prepare(file func(path string) ([]byte, error), version int64) er
 // extend makes the pack of what changed with a version, and those of the longer ways that end there. trust.ErrTooLarge: there is none for
 // that version; a longer one is left out in silence, for its halves are there.
 func (w *ways) extend(version int64, changes []trust.File) error {
+	defer w.fit()
 	w.index = slices.DeleteFunc(w.index, func(p trust.PackInfo) bool { return !keptPack(p, version) })
 	for length := int64(1); ; length *= 2 {
 		way := trust.PackInfo{From: version - length, To: version}
@@ -87,7 +119,7 @@ func (w *ways) extend(version int64, changes []trust.File) error {
 		way.Bytes = int64(len(b))
 		w.index = append(w.index, way)
 		half, ok := w.held[trust.PackInfo{From: way.From - length, To: way.From}]
-		if !ok || length == longestWay || version%(2*length) != 0 {
+		if !ok || length == longestWay || version%(2*length) != 0 || w.shorter(2*length)+int64(len(half)+len(b)) > w.room {
 			return nil
 		}
 		var err error
@@ -106,9 +138,16 @@ func joinChanges(pack []byte, more []trust.File) ([]trust.File, error) {
 			return nil, err
 		}
 	}
-	at := map[string]int{}
+	at, halves := map[string]int{}, make([]*status.Changes, len(files))
 	for i, f := range files {
-		at[listOfChanges(f.Path)] = i
+		c, err := status.DecodeChanges(f.Data)
+		if err != nil {
+			return nil, err
+		}
+		if f.Path != changesPath(c.Issuer(), c.List(), c.From(), c.To()) {
+			return nil, fmt.Errorf("%w: a pack of changes holds %s", ErrDamaged, f.Path)
+		}
+		at[listOfChanges(f.Path)], halves[i] = i, c
 	}
 	for _, f := range more {
 		list := listOfChanges(f.Path)
@@ -117,15 +156,11 @@ func joinChanges(pack []byte, more []trust.File) ([]trust.File, error) {
 			files = append(files, f)
 			continue
 		}
-		first, err := status.DecodeChanges(files[i].Data)
-		if err != nil {
-			return nil, err
-		}
 		second, err := status.DecodeChanges(f.Data)
 		if err != nil {
 			return nil, err
 		}
-		whole, err := first.Then(second)
+		whole, err := halves[i].Then(second)
 		if err != nil {
 			return nil, err
 		}

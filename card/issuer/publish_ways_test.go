@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"sceau/card/register"
@@ -21,6 +22,7 @@ type waysWorld struct {
 	pages   []map[uint32]*status.Page // by version
 	files   map[string][]byte
 	index   trust.PackIndex
+	room    int64 // 0: as much as there is
 }
 
 func (w *waysWorld) file(path string) ([]byte, error) {
@@ -30,20 +32,17 @@ func (w *waysWorld) file(path string) ([]byte, error) {
 	return nil, register.ErrNotFound
 }
 
-// publish makes the next version after some that only changed keys; damage is done to what the register has first.
-func (w *waysWorld) publish(keysOnly int, events int) {
+// publish makes the next version.
+func (w *waysWorld) publish(events int) {
 	w.t.Helper()
-	ways := ways{index: w.index, held: map[trust.PackInfo][]byte{}}
+	ways := newWays(w.index)
+	if w.room > 0 {
+		ways.room = w.room
+	}
 	fail := func(err error) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-	}
-	for range keysOnly {
-		w.version++
-		w.pages = append(w.pages, w.pages[len(w.pages)-1])
-		fail(ways.prepare(w.file, w.version))
-		fail(ways.extend(w.version, nil))
 	}
 	w.version++
 	next := map[uint32]*status.Page{}
@@ -124,14 +123,10 @@ func TestWays(t *testing.T) {
 	w.pages = []map[uint32]*status.Page{{1: status.New(amc, 1), 2: status.New(amc, 2), 3: status.New(amc, 3)}}
 	most, checked := 0, 0
 	for w.version < 1150 {
-		keysOnly := 0
-		if w.dice.IntN(40) == 0 {
-			keysOnly = 1 + w.dice.IntN(3)
-		}
-		w.publish(keysOnly, 4)
+		w.publish(4 * min(w.dice.IntN(9), 1)) // some only change keys
 		most = max(most, len(w.index))
 		for _, p := range w.index {
-			if p.To > w.version-1-int64(keysOnly) {
+			if p.To == w.version {
 				w.check(p)
 				checked++
 			}
@@ -141,7 +136,7 @@ func TestWays(t *testing.T) {
 		}
 		for away := int64(1); away <= min(w.version, packReach); away++ {
 			// From the end back: a pack that ends where the next begins or later, and begins as late as possible.
-			if begin := earliestWay(w.index, w.version-away, w.version); begin < 0 || w.version-away-begin > away/8 {
+			if begin := latestBeginning(w.index, w.version-away, w.version); begin < 0 || 8*(w.version-away-begin) >= away {
 				t.Fatalf("version %d: the way from %d begins at %d", w.version, w.version-away, begin)
 			}
 		}
@@ -152,8 +147,8 @@ func TestWays(t *testing.T) {
 	fmt.Printf("count: %d publications, %d packs held against pages, %d kept at most\n", w.version, checked, most)
 }
 
-// earliestWay is where the latest beginning of a chain of packs lies that covers (held, next], -1 for none.
-func earliestWay(index trust.PackIndex, held, next int64) int64 {
+// latestBeginning is where a chain of packs that covers (held, next] begins at the latest, -1 for none.
+func latestBeginning(index trust.PackIndex, held, next int64) int64 {
 	ends := map[int64]bool{next: true}
 	best := int64(-1)
 	sorted := slices.Clone(index)
@@ -170,29 +165,75 @@ func earliestWay(index trust.PackIndex, held, next int64) int64 {
 	return best
 }
 
+// TestWaysInBytes: what all packs take is bounded, and a counter that was not away for long still finds its way.
+func TestWaysInBytes(t *testing.T) {
+	w := &waysWorld{t: t, dice: rand.New(rand.NewPCG(5, 2)), files: map[string][]byte{}, room: 12_000}
+	w.pages = []map[uint32]*status.Page{{1: status.New(amc, 1), 2: status.New(amc, 2)}}
+	longest := int64(0)
+	for w.version < 300 {
+		w.publish(30)
+		sum := 0
+		for path, b := range w.files {
+			sum += len(b)
+			if len(b) == 0 {
+				t.Fatalf("%s is empty", path)
+			}
+		}
+		if sum > 12_000 {
+			t.Fatalf("version %d: %d bytes are kept", w.version, sum)
+		}
+		for _, p := range w.index {
+			longest = max(longest, p.To-p.From)
+			if p.To == w.version {
+				w.check(p)
+			}
+		}
+		for away := int64(1); away <= min(w.version, keptWays); away++ {
+			if latestBeginning(w.index, w.version-away, w.version) != w.version-away {
+				t.Fatalf("version %d: no way from %d", w.version, w.version-away)
+			}
+		}
+	}
+	if longest < 4 || longest > 64 {
+		t.Errorf("the longest way is %d", longest)
+	}
+}
+
 // TestWaysDamaged: a half that is damaged or gone costs the longer way, never the publication.
 func TestWaysDamaged(t *testing.T) {
 	for name, spoil := range map[string]func(w *waysWorld, path string){
 		"gone":    func(w *waysWorld, path string) { delete(w.files, path) },
 		"empty":   func(w *waysWorld, path string) { w.files[path] = nil },
 		"altered": func(w *waysWorld, path string) { w.files[path][len(w.files[path])/2] ^= 4 },
-		"another": func(w *waysWorld, path string) { w.files[path] = w.files[trust.ChangesPack(2, 3)] },
-		"no lists": func(w *waysWorld, path string) {
+		"another": func(w *waysWorld, path string) {
+			w.files[path] = must(trust.EncodePack([]trust.File{{Path: "x"}}))(w.t)
+		},
+		"long enough, another list's": func(w *waysWorld, path string) {
+			c := must(status.Diff(status.New(amc, 9), must(status.New(amc, 9).Append([]status.Entry{{Index: 1, From: 20000, Published: 20000, Kind: status.Void}}))(w.t)))(w.t)
+			w.files[path] = must(trust.EncodePack([]trust.File{{Path: changesPath(amc, 1, 3, 4), Data: c.Encode()}}))(w.t)
+		},
+		"long enough, junk": func(w *waysWorld, path string) {
 			w.files[path] = must(trust.EncodePack([]trust.File{{Path: "x", Data: []byte("y")}}))(w.t)
 		},
+		"long enough, of another time": func(w *waysWorld, path string) { w.files[path] = w.files[trust.ChangesPack(0, 4)] },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &waysWorld{t: t, dice: rand.New(rand.NewPCG(1, 1)), files: map[string][]byte{}}
 			w.pages = []map[uint32]*status.Page{{1: status.New(amc, 1)}}
 			for w.version < 7 {
-				w.publish(0, 9)
+				w.publish(9)
 			}
 			spoil(w, trust.ChangesPack(4, 6))
-			w.publish(0, 9)
+			for i, p := range w.index {
+				if p.From == 4 && p.To == 6 && strings.HasPrefix(name, "long enough") {
+					w.index[i].Bytes = int64(len(w.files[trust.ChangesPack(4, 6)]))
+				}
+			}
+			w.publish(9)
 			for _, p := range w.index {
 				if p.To == 8 && (p.From == 7 || p.From == 6) {
 					w.check(p)
-				} else if p.To == 8 && name != "no lists" {
+				} else if p.To == 8 {
 					t.Errorf("%v was made of it", p)
 				}
 			}

@@ -83,7 +83,7 @@ func (c *Changes) Apply(old *Page) (*Page, error) {
 }
 
 // Then returns the changes that lead from c's From to next's To. It fails with ErrGap when next doesn't begin where c ends, with ErrMalformed when its
-// events do not follow those of c; both stay as they were.
+// events do not follow those of c or are too many together; both stay as they were.
 func (c *Changes) Then(next *Changes) (*Changes, error) {
 	if c.issuer != next.issuer || c.list != next.list || c.to != next.from {
 		return nil, fmt.Errorf("%w: changes of list %d of %s up to revision %d, then of list %d of %s from revision %d",

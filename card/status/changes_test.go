@@ -9,8 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
+
+	"sceau/rights"
 )
 
 func TestDiffApply(t *testing.T) {
@@ -112,6 +115,54 @@ func TestThen(t *testing.T) {
 	})
 	if past == 0 {
 		t.Error("no page was past the beginning of what was applied")
+	}
+}
+
+// TestOverlap holds the search against trying every length.
+func TestOverlap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) (out []event) {
+			for _, d := range rapid.SliceOfN(rapid.IntRange(1, 2), 0, 9).Draw(t, name) {
+				out = append(out, newEvent(rights.Date(d), 1000, Void))
+			}
+			return out
+		}
+		all, next := draw("all"), draw("next")
+		want := min(len(all), len(next))
+		for want > 0 && !slices.Equal(all[len(all)-want:], next[:want]) {
+			want--
+		}
+		if got := overlap(all, next); got != want {
+			t.Fatalf("%d, want %d", got, want)
+		}
+	})
+}
+
+// TestRestOfMany: a page of whoever has an insurer's key does not stop a counter for minutes.
+func TestRestOfMany(t *testing.T) {
+	const n = 400_000 // tried length by length: two minutes
+	same, other := Entry{5, 1000, 1000, Void}, Entry{5, 1001, 1000, Void}
+	page := mustAppend(t, New(testIssuer, 2), slices.Repeat([]Entry{same}, 2*n))
+	added, err := sorted(append(slices.Repeat([]Entry{same}, n), slices.Repeat([]Entry{other}, n)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Changes{issuer: testIssuer, list: 2, from: 0, to: 2, added: added}
+	done := make(chan error, 1)
+	go func() {
+		next, err := c.ApplyRest(page)
+		if err == nil && next.Len() != 3*n {
+			err = fmt.Errorf("%d events", next.Len())
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("still searching")
 	}
 }
 

@@ -142,13 +142,39 @@ func (h *history) lacks(more *history) history {
 		for i < h.len() && h.index[i] == at {
 			i++
 		}
-		held := min(i-mine, end-j)
-		for held > 0 && !slices.Equal(h.events[i-held:i], more.events[j:j+held]) {
-			held--
-		}
-		for j += held; j < end; j++ {
+		for j += overlap(h.events[mine:i], more.events[j:end]); j < end; j++ {
 			rest.add(at, more.events[j])
 		}
 	}
 	return rest
+}
+
+// overlap returns the length of the longest beginning of next that all ends with, in time proportional to both: Knuth, Morris and Pratt's
+// search, where whole finds go on.
+func overlap(all, next []event) int {
+	all = all[max(len(all)-len(next), 0):]
+	if len(all) == 0 {
+		return 0
+	}
+	shorter := make([]int, len(next)) // of a beginning, the longest shorter one that it ends with
+	for i := 1; i < len(next); i++ {
+		k := shorter[i-1]
+		for k > 0 && next[k] != next[i] {
+			k = shorter[k-1]
+		}
+		if next[k] == next[i] {
+			k++
+		}
+		shorter[i] = k
+	}
+	k := 0
+	for _, e := range all { // not longer than next: a whole find can only be the last
+		for k > 0 && next[k] != e {
+			k = shorter[k-1]
+		}
+		if next[k] == e {
+			k++
+		}
+	}
+	return k
 }

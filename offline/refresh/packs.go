@@ -39,7 +39,7 @@ const (
 	maxPacks = 1024
 	// request is what asking costs beside what comes, in bytes: one pack more must save that.
 	request = 500
-	// maxChanges bounds what they unfold to, all together: ten times what a country changes in a month.
+	// maxChanges bounds what they unfold to, all together, and so what is worth bringing: ten times what a country changes in a month.
 	maxChanges = 32 << 20
 )
 
@@ -118,7 +118,8 @@ func (p *packed) unpack(ctx context.Context, path string, limit int64) []trust.F
 }
 
 // shortest are the packs that lead from the version held to the one announced, in their order: the fewest bytes, a request counted as some
-// more. The first may begin before what is held, and each before the end of the one before it. None where there is no way.
+// more. The first may begin before what is held, and each before the end of the one before it. None where there is no way, or where that one
+// takes more than maxWay.
 func shortest(index trust.PackIndex, held, next int64) trust.PackIndex {
 	if len(index) > maxPacks {
 		return nil
@@ -171,6 +172,7 @@ func (r *run) takePacks(ctx context.Context, next *trust.Trusted) error {
 		return nil
 	}
 	var pages int64
+	changed := map[string]bool{}
 	for _, key := range next.Insurers() {
 		infos, err := next.Targets(key)
 		if err != nil {
@@ -182,18 +184,19 @@ func (r *run) takePacks(ctx context.Context, next *trust.Trusted) error {
 			}
 			if old, err := r.held.Trusted.Target(info.Path); err != nil || old.SHA256 != info.SHA256 {
 				pages += info.Length
+				changed[info.Path] = true
 			}
 		}
 	}
 	if pages > 0 {
-		r.changes = r.src.changes(ctx, pages)
+		r.changes = r.src.changes(ctx, pages, changed)
 	}
 	return nil
 }
 
 // changes brings the packs of changes that lead from the version held, by the path of their list, when together they are shorter than the pages
-// that they save. They stay as they came until their list's turn: one by one none takes more memory than a page.
-func (p *packed) changes(ctx context.Context, pages int64) map[string][][]byte {
+// that they save; of these what belongs to the lists said. They stay as they came until their list's turn: one by one none takes more memory than a page.
+func (p *packed) changes(ctx context.Context, pages int64, changed map[string]bool) map[string][][]byte {
 	p.mu.Lock()
 	way := p.way
 	p.mu.Unlock()
@@ -201,7 +204,7 @@ func (p *packed) changes(ctx context.Context, pages int64) map[string][][]byte {
 	for _, w := range way {
 		sum += w.Bytes
 	}
-	if sum == 0 || sum >= pages {
+	if sum == 0 || sum >= min(pages, maxChanges) {
 		return nil
 	}
 	found := map[string][][]byte{}
@@ -210,8 +213,8 @@ func (p *packed) changes(ctx context.Context, pages int64) map[string][][]byte {
 		met := map[string]bool{}
 		for _, f := range p.unpack(ctx, trust.ChangesPack(w.From, w.To), w.Bytes) { // no longer than announced: the sum was believed for it
 			list, _, ok := cutLast(f.Path, ".")
-			if kind, _, _ := offline.Target(list); !ok || kind != offline.PageTarget || met[list] {
-				continue // a pack changes a list once
+			if !ok || !changed[list] || met[list] || len(f.Data) == 0 {
+				continue // a list that nobody signed, or twice in a pack
 			}
 			met[list] = true
 			if left -= len(f.Data); left < 0 {

@@ -52,7 +52,7 @@ func TestChangesAreBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := &hostile{pack: bomb}
-			got := (&packed{Source: h, way: c.way}).changes(t.Context(), c.pages)
+			got := (&packed{Source: h, way: c.way}).changes(t.Context(), c.pages, map[string]bool{"amc/775670482/status/1": true})
 			if len(h.limits) != c.asked || (len(got) > 0) != c.found {
 				t.Fatalf("asked %d times, %d lists", len(h.limits), len(got))
 			}
@@ -100,7 +100,7 @@ func TestShortest(t *testing.T) {
 		{"too many packs", ladder(maxPacks) + fmt.Sprintf("; 0 %d 1", maxPacks), 0, maxPacks, "[]"},
 		{"none", "", 1, 2, "[]"},
 	} {
-		index, err := trust.ParsePackIndex([]byte(strings.ReplaceAll(c.index, "; ", "\n")))
+		index, err := trust.ParsePackIndex([]byte(strings.TrimLeft(strings.ReplaceAll(c.index+"; ", "; ", "\n"), "\n")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,7 +116,7 @@ func TestPackIndex(t *testing.T) {
 	for name, bad := range map[string]string{
 		"of before": "1\n2 10\n", "words": "a b c\n", "a fourth": "1 2 3 4\n", "negative": "-1 2 3\n", "signed": "+1 2 3\n", "backwards": "2 1 3\n", "no way": "2 2 3\n",
 		"too long a pack": fmt.Sprintf("1 2 %d\n", MaxPack+1), "too large a number": "1 9223372036854775807 3\n", "two spaces": "1  2 3\n", "an empty line": "1 2 3\n\n",
-		"endless": strings.Repeat("1 2 3\n", maxPackIndex/6+1), "return": "1 2 3\r\n",
+		"endless": strings.Repeat("1 2 3\n", maxPackIndex/6+1), "return": "1 2 3\r\n", "zeros": "01 2 3\n", "no end": "1 2 3",
 	} {
 		if x, err := ParsePackIndex([]byte(bad)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v, %v", name, x, err)
@@ -132,9 +132,8 @@ func FuzzPackIndex(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := ParsePackIndex(x.Encode())
-		if err != nil || !slices.Equal(again, x) {
-			t.Fatalf("%v, then %v, %v", x, again, err)
+		if !bytes.Equal(x.Encode(), b) {
+			t.Fatalf("%q reads as %v", b, x)
 		}
 	})
 }

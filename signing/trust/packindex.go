@@ -35,7 +35,8 @@ func (x PackIndex) Encode() []byte {
 }
 
 // ParsePackIndex reads what Encode wrote; ErrMalformed for anything else, for
-// a way that leads nowhere, and for a pack longer than MaxPack.
+// a way that leads nowhere, and for a pack longer than MaxPack. A way may be
+// named twice.
 func ParsePackIndex(data []byte) (PackIndex, error) {
 	var x PackIndex
 	if len(data) > maxPackIndex {
@@ -59,6 +60,9 @@ func ParsePackIndex(data []byte) (PackIndex, error) {
 			return nil, fmt.Errorf("%w: list of packs: line %d", ErrMalformed, len(x)+1)
 		}
 		x = append(x, p)
+	}
+	if !bytes.Equal(x.Encode(), data) {
+		return nil, fmt.Errorf("%w: list of packs: a number or the end of a line", ErrMalformed)
 	}
 	return x, nil
 }
