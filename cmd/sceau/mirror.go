@@ -38,7 +38,7 @@ With --against it also says whether it is the register's newest publication, and
     $ sceau mirror check ./public --against ./operator
     ./public: publication 41 of 2027-03-02 09:00 UTC, whole and genuine, 1 publication behind since 2027-03-02 10:00 UTC
 
-Exit code 0 whole and current, 1 faulty, 3 behind but genuine, 4 not reachable. Nothing is written anywhere.`
+Exit code 0 whole and current, 1 faulty, or only packs are (counters follow, and download more), 3 behind but genuine, 4 not reachable. Nothing is written anywhere.`
 
 func newMirror(p *place) *cobra.Command {
 	c := &cobra.Command{Use: "mirror", Short: "Check what counters fetch"}
@@ -171,7 +171,7 @@ func (c *mirrorCheck) headers(ctx context.Context, source string) {
 const maxFaults = 20
 
 func sayMirror(c *cobra.Command, r *mirrorReport, asJSON bool) error {
-	code := map[string]int{mirrorCurrent: ui.ExitOK, mirrorBehind: exitBehind, mirrorFaulty: ui.ExitFailure, mirrorUnreachable: exitUnreachable}[r.State]
+	code := map[string]int{mirrorCurrent: ui.ExitOK, mirrorBehind: exitBehind, mirrorSlow: ui.ExitFailure, mirrorFaulty: ui.ExitFailure, mirrorUnreachable: exitUnreachable}[r.State]
 	out := c.OutOrStdout()
 	if asJSON {
 		if err := json.NewEncoder(out).Encode(r); err != nil {
@@ -196,6 +196,8 @@ func sayMirror(c *cobra.Command, r *mirrorReport, asJSON bool) error {
 		fmt.Fprintln(out)
 	case r.State == mirrorBehind:
 		fmt.Fprintf(out, "whole and genuine, but its time was over on %s: counters go green by it no more\n", minute(r.Since))
+	case r.State == mirrorSlow:
+		fmt.Fprintf(out, "genuine, but packs are damaged: counters follow, and download more than they need\n")
 	case r.State == mirrorUnreachable:
 		fmt.Fprintln(out, "not reachable")
 	default:

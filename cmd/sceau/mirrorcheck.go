@@ -28,6 +28,7 @@ import (
 const (
 	mirrorCurrent     = "current"
 	mirrorBehind      = "behind"
+	mirrorSlow        = "slow" // only packs are damaged, which counters can do without
 	mirrorFaulty      = "faulty"
 	mirrorUnreachable = "unreachable"
 )
@@ -74,14 +75,18 @@ func (r *mirrorReport) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// fault counts a fault; unreachable stays the worst.
+// fault counts a fault; unreachable stays the worst, and a pack is the least.
 func (r *mirrorReport) fault(file, do, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if file == "" || !slices.ContainsFunc(r.Faults, func(f mirrorFault) bool { return f.File == file }) { // the first says it: several checks meet the same file
 		r.Faults = append(r.Faults, mirrorFault{file, fmt.Sprintf(format, args...), do})
 	}
-	if r.State != mirrorUnreachable {
+	switch {
+	case r.State == mirrorUnreachable, r.State == mirrorFaulty:
+	case path.Ext(file) == ".pack":
+		r.State = mirrorSlow
+	default:
 		r.State = mirrorFaulty
 	}
 }
@@ -233,12 +238,12 @@ func (c *mirrorCheck) token(ctx context.Context, key string, list uint32) {
 	}
 }
 
-// packs looks at the packs of the newest publication. Counters do without one that is damaged, at the price of hundreds of requests.
+// packs looks at the packs that the newest publication offers. Counters do without one that is damaged, at the price of hundreds of requests.
 func (c *mirrorCheck) packs(ctx context.Context, t *trust.Trusted) {
 	name := trust.MetadataPack(t.Version())
 	b, err := c.src.Fetch(ctx, name, trust.MaxPack)
 	if errors.Is(err, trust.ErrNotFound) {
-		return // of an older program, or of a publication that only changed keys: see compare
+		return // the first of all, or of an older program: see compare
 	}
 	if err != nil {
 		c.report.trouble(name, err)
@@ -261,6 +266,33 @@ func (c *mirrorCheck) packs(ctx context.Context, t *trust.Trusted) {
 	for _, f := range packed {
 		if b, ok := known[f.Path]; ok && !bytes.Equal(b, f.Data) {
 			c.report.fault(name, doCopyAgain, "it holds another %s", f.Path)
+		}
+		if f.Path == trust.PackIndexPath {
+			c.changes(ctx, name, f.Data)
+		}
+	}
+}
+
+// changes looks at the packs of changes that a list offers.
+func (c *mirrorCheck) changes(ctx context.Context, name string, index []byte) {
+	offered, err := trust.ParsePackIndex(index)
+	if err != nil {
+		c.report.trouble(name, err)
+		return
+	}
+	for _, p := range offered {
+		if p.Bytes == 0 {
+			continue
+		}
+		name := trust.ChangesPack(p.From, p.To)
+		b, err := c.src.Fetch(ctx, name, p.Bytes)
+		if err != nil {
+			c.report.trouble(name, err)
+			continue
+		}
+		c.count(b)
+		if _, err := trust.DecodePack(b); err != nil || int64(len(b)) != p.Bytes {
+			c.report.fault(name, doCopyAgain, "it is not the pack of %d bytes that is offered", p.Bytes)
 		}
 	}
 }

@@ -281,7 +281,7 @@ func (p *publication) swapStamp(ctx context.Context) error {
 }
 
 // ours are the names that publications give to files.
-var ours = regexp.MustCompile(`^(?:[0-9]+\.[A-Za-z0-9-]+\.json|(?:[A-Za-z0-9._-]+/)*[0-9a-f]{64}\.[A-Za-z0-9._-]+|(?:changes|metadata)/[0-9]+\.pack|statuslist/[A-Z0-9]+/[0-9]+\.jwt)$`)
+var ours = regexp.MustCompile(`^(?:[0-9]+\.[A-Za-z0-9-]+\.json|(?:[A-Za-z0-9._-]+/)*[0-9a-f]{64}\.[A-Za-z0-9._-]+|(?:changes/[0-9]+-[0-9]+|metadata/[0-9]+)\.pack|statuslist/[A-Z0-9]+/[0-9]+\.jwt)$`)
 
 // Ours says whether a name is one that publications give to files.
 func Ours(name string) bool { return name == timestampPath || ours.MatchString(name) }

@@ -10,6 +10,7 @@ import (
 
 	"sceau/card/issuer"
 	"sceau/card/issuer/depot"
+	"sceau/signing/trust"
 )
 
 // watched counts what is done to a depot, and can fail or look away at the k-th write.
@@ -251,7 +252,7 @@ func TestPrune(t *testing.T) {
 	}
 	o.to(d.(Depot), Options{})
 	old := strings.Repeat("ab", 32) + ".1"
-	for _, name := range []string{"index.html", "amc/" + amc + "/status/" + old, "0.snapshot.json", "metadata/0.pack", "notes/1.txt"} {
+	for _, name := range []string{"index.html", "amc/" + amc + "/status/" + old, "0.snapshot.json", trust.MetadataPack(0), trust.ChangesPack(0, 1), "notes/1.txt"} {
 		if _, err := d.Put(t.Context(), name, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +260,7 @@ func TestPrune(t *testing.T) {
 	if r := o.to(d.(Depot), Options{}); r.Pruned != 0 {
 		t.Errorf("%+v", r)
 	}
-	if r := o.to(d.(Depot), Options{Prune: true}); r.Pruned != 3 {
+	if r := o.to(d.(Depot), Options{Prune: true}); r.Pruned != 4 {
 		t.Errorf("%+v", r)
 	}
 	for name, want := range map[string]bool{"index.html": true, "notes/1.txt": true, "0.snapshot.json": false, rootPath: true, timestampPath: true} {
