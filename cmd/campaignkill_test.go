@@ -106,7 +106,7 @@ func (d *campaignDrill) run(args ...string) string {
 	return p.out.String()
 }
 
-// rate slows signing down, so that the campaign lasts long enough to be shot at, on any computer: a shard lasts about a second.
+// rate slows signing down, so that the campaign lasts long enough to be shot at, on any computer: a shard lasts a second or two.
 func (d *campaignDrill) rate() string { return fmt.Sprint(max(100, d.cards/200)) }
 
 // worker starts one, which ends by itself when the campaign is done.
