@@ -247,10 +247,41 @@ func TestNothingToMake(t *testing.T) {
 	if must(w.issuer.CampaignOf(t.Context(), operatorStaff, told.ID))(t); w.documents(kindCampaign) != 2 {
 		t.Error("its counts are gone before their day is over")
 	}
+	// Pages need not agree with the state: what the one before ended with may have come to nothing since.
+	if _, err := w.issuer.Campaigns(t.Context(), operatorStaff, told.ID, 10); err != nil {
+		t.Errorf("listed behind it: %v", err)
+	}
+	if _, err := w.issuer.Campaigns(t.Context(), Staff{Insurer: amc2}, told.ID, 10); !errors.Is(err, ErrUnknownCampaign) {
+		t.Errorf("another tenant lists behind it: %v", err)
+	}
+	if _, err := w.issuer.Frozen(t.Context(), told.ID, amc); !errors.Is(err, ErrCampaignState) {
+		t.Errorf("what it is printed with: %v", err)
+	}
 	w.clock = w.clock.Add(emptyKept + time.Second)
-	w.plan(year2027("Suivante"))
 	if _, err := w.issuer.CampaignOf(t.Context(), operatorStaff, told.ID); !errors.Is(err, ErrUnknownCampaign) {
-		t.Errorf("a day later: %v", err)
+		t.Errorf("a day later, before any other campaign: %v", err)
+	}
+	w.plan(year2027("Suivante"))
+	if n := w.documents(kindCampaign); n != 2 {
+		t.Errorf("a day later %d campaigns are stored", n)
+	}
+}
+
+// TestEstimateMade: a dry run in the words of a campaign that has made its cards is told nothing: create would return that one.
+func TestEstimateMade(t *testing.T) {
+	w := newWorld(t)
+	w.seedAddressed(3)
+	c := w.plan(year2027("Campagne"))
+	must(w.issuer.StartCampaign(t.Context(), operatorStaff, c.ID))(t)
+	sh := must(w.issuer.OpenShard(t.Context(), c.ID, amc, 1, Claim{Worker: "w"}))(t)
+	must(w.issuer.EndShard(t.Context(), sh, must(w.issuer.Shard(t.Context(), sh.Request(w.clock)))(t)))(t)
+	e := must(w.issuer.EstimateCampaign(t.Context(), operatorStaff, year2027("Campagne"), nil))(t)
+	if e.Total().LeftOut[CauseExisting] != 3 || len(e.Refusals) != 0 {
+		t.Errorf("%+v, %v", e.Total(), e.Refusals)
+	}
+	_, err := w.issuer.CreateCampaign(t.Context(), operatorStaff, year2027("Campagne"), nil, nil)
+	if there := new(CampaignExists); !errors.As(err, &there) || !there.Same {
+		t.Errorf("%v", err)
 	}
 }
 

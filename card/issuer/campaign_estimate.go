@@ -61,7 +61,8 @@ func (s *Issuer) EstimateCampaign(ctx context.Context, who Staff, spec CampaignS
 	}
 	e := &Estimate{Spec: a.spec, Lengths: map[int]int64{}}
 	e.Spec.Contracts = nil
-	if err := s.Store.View(ctx, func(tx register.Tx) (err error) { e.Refusals, err = s.refusals(tx, a); return err }); err != nil {
+	made := false
+	if err := s.Store.View(ctx, func(tx register.Tx) (err error) { e.Refusals, made, err = s.refusals(tx, a); return err }); err != nil {
 		return nil, err
 	}
 	sample := sampler{keep: &e.Sample, step: 1}
@@ -108,33 +109,32 @@ func (s *Issuer) EstimateCampaign(ctx context.Context, who Staff, spec CampaignS
 		e.Parts = append(e.Parts, p)
 	}
 	e.Took = s.now().Sub(began)
-	if t := e.Total(); t.Cards == 0 {
+	if t := e.Total(); t.Cards == 0 && !made {
 		e.Refusals = append(e.Refusals, &NothingToMake{t.Contracts, t.LeftOut})
 	}
 	return e, nil
 }
 
 // refusals are those that other campaigns are the reason for. One that was asked for in the very same words is none: it is the campaign
-// that CreateCampaign would return or go on with.
-func (s *Issuer) refusals(tx register.Tx, a *asked) ([]error, error) {
-	var out []error
+// that CreateCampaign would return (made) or go on with.
+func (s *Issuer) refusals(tx register.Tx, a *asked) (out []error, made bool, err error) {
 	var named *CampaignExists
 	switch err := s.nameIsFree(tx, a); {
 	case errors.As(err, &named) && named.Same:
-		return nil, nil
+		return nil, named.State != CampaignPlanning, nil
 	case errors.As(err, &named):
 		out = append(out, named)
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	}
 	there, err := besides(tx, a)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for i := range there {
 		out = append(out, &there[i])
 	}
-	return out, nil
+	return out, false, nil
 }
 
 // sampler keeps some of what it sees, spread evenly, without knowing how many will come.

@@ -69,6 +69,9 @@ func (s *Issuer) CampaignOf(ctx context.Context, who Staff, id string) (*Campaig
 		if err != nil {
 			return err
 		}
+		if c.State == CampaignEmpty && d.Until.Before(s.second()) { // the next campaign removes it
+			return fmt.Errorf("%w %.40q", ErrUnknownCampaign, id)
+		}
 		out, err = s.seen(tx, who, id, c, d.Owner)
 		return err
 	})
@@ -89,7 +92,7 @@ func (s *Issuer) Campaigns(ctx context.Context, who Staff, before string, limit 
 		}
 		var all []known
 		err := eachCampaign(tx, register.AnyOwner, func(d register.Document, c storedCampaign) error {
-			if c.State != CampaignEmpty && (who.Insurer == "" || slices.Contains(c.Insurers, who.Insurer)) {
+			if who.Insurer == "" || slices.Contains(c.Insurers, who.Insurer) {
 				all = append(all, known{d, c})
 			}
 			return nil
@@ -105,6 +108,8 @@ func (s *Issuer) Campaigns(ctx context.Context, who Staff, before string, limit 
 			}
 			all = all[i+1:]
 		}
+		// Only now: the last of a page may have come to nothing before the next is asked for.
+		all = slices.DeleteFunc(all, func(k known) bool { return k.c.State == CampaignEmpty })
 		for _, k := range all[:min(len(all), max(limit, 0))] {
 			c, err := s.seen(tx, who, k.d.ID, k.c, k.d.Owner)
 			if err != nil {
@@ -120,12 +125,16 @@ func (s *Issuer) Campaigns(ctx context.Context, who Staff, before string, limit 
 	return out, nil
 }
 
-// Frozen returns what an insurer's outputs are made with.
+// Frozen returns what an insurer's outputs are made with. ErrCampaignState for a campaign that came to nothing, which keeps none.
 func (s *Issuer) Frozen(ctx context.Context, id, insurer string) (*CampaignFrozen, error) {
 	out := new(CampaignFrozen)
 	err := s.Store.View(ctx, func(tx register.Tx) error {
-		if _, _, err := campaignPart(tx, id, insurer); err != nil {
+		c, _, _, err := campaignAndPart(tx, id, insurer)
+		if err != nil {
 			return err
+		}
+		if c.State == CampaignEmpty { // it had nothing to print
+			return fmt.Errorf("%w: %s is %s", ErrCampaignState, id, c.State)
 		}
 		for name, b := range map[string]*[]byte{"issuer": &out.Document, "codes": &out.Codes, "theme": &out.Theme} {
 			d, err := tx.Document(kindFrozen, partID(id, insurer)+"/"+name)

@@ -29,7 +29,8 @@ nothing, and nothing is made twice.
     $ sceau campaign report ./operator 261121-4k9q --rejects rejects.csv
     $ sceau campaign verify ./print --trust https://lists.example/ --root "B8CB 0D57 … 64F4"
 
-Exit code 3 when a campaign is done and some of its cards could not be made: report says which and why.`
+Exit code 3 when a campaign is done and some of its cards could not be made: report says which and why. create --dry-run ends with it when
+create would be refused.`
 
 func newCampaign(p *place) *cobra.Command {
 	c := &cobra.Command{

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
+	"sceau/card/issuer/depot"
 	"sceau/card/register"
 )
 
@@ -88,5 +93,31 @@ func TestDestination(t *testing.T) {
 	}
 	if _, err := destination("s3://key:hush@bucket/a", "op"); err == nil || strings.Contains(err.Error(), "hush") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestServeWithoutPlace: a place of campaigns that is away for now keeps the service from nothing else; a setting that nobody but its
+// owner can mend ends the start.
+func TestServeWithoutPlace(t *testing.T) {
+	dir := newOperator(t)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	away := "s3://lists/print?endpoint=http://" + closed.Addr().String()
+	closed.Close()
+	config, err := readConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.CampaignOutput = away
+	if _, err := new(place).newService(t.Context(), dir, config, new(cobra.Command)); !errors.Is(err, depot.ErrCredentials) {
+		t.Errorf("without keys: %v", err)
+	}
+	t.Setenv(depot.EnvAccessKey, "campaigns")
+	t.Setenv(depot.EnvSecretKey, "0123456789")
+	s := start(t, dir, func(c *Config) { c.CampaignOutput = away })
+	if log := s.log.String(); !strings.Contains(log, "campaign_output") || !strings.Contains(log, "not reached") || strings.Contains(log, "0123456789") {
+		t.Error(log)
 	}
 }

@@ -37,7 +37,7 @@ would be, how long it would take on this computer, and what create would be refu
 
 A create that is cut short is gone on with by the same command; a campaign that is there already is named and left alone. While
 another campaign of an insurer and of the same days is not over, create refuses: both would print every card. --beside ID says that
-they don't, --existing that they shall. A campaign without a card to make is not stored.
+they don't, --existing that they shall. A campaign without a card to make is refused.
 Names of people and addresses are in the files: --to names a folder that only you read, or a bucket (s3://bucket/prefix?endpoint=…).`
 
 type createFlags struct {

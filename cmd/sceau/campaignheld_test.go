@@ -61,6 +61,7 @@ func TestCampaignSays(t *testing.T) {
 	}
 	for states, want := range map[[2]issuer.CampaignState]string{
 		{issuer.CampaignDone, issuer.CampaignDone}:      "",
+		{issuer.CampaignDone, issuer.CampaignEmpty}:     "", // it had no card to make
 		{issuer.CampaignDone, issuer.CampaignStarted}:   "campaign NEW is started",
 		{issuer.CampaignCancelled, issuer.CampaignDone}: "campaign OLD is cancelled",
 	} {

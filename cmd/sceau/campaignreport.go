@@ -318,7 +318,7 @@ func (o *operator) sayCampaignDiff(ctx context.Context, c *cobra.Command, old, n
 func sayUnfinished(w io.Writer, d *issuer.CampaignDiff) bool {
 	unfinished := false
 	for i, id := range []string{d.Old, d.New} {
-		if d.States[i] != issuer.CampaignDone {
+		if d.States[i] != issuer.CampaignDone && d.States[i] != issuer.CampaignEmpty {
 			fmt.Fprintf(w, "warning: campaign %s is %s, not done: cards that it has not made are missing below\n", id, d.States[i])
 			unfinished = true
 		}

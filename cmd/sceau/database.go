@@ -76,7 +76,7 @@ func noOperator(dir string) error {
 	case err == nil:
 		return ui.WithHint(ui.Usage("%s holds an operator's keys, but its database holds no register", dir), "check the database setting: SCEAU_DATABASE, or database in %s", filepath.Join(dir, configName))
 	}
-	return ui.WithHint(ui.Usage("no operator in %s", dir), `sceau init %s --insurer N --name "…"`, dir)
+	return ui.WithHint(ui.Usage("no operator in %s", dir), `check the folder's name; a new operator is made by sceau init %s --insurer N --name "…"`, dir)
 }
 
 // rememberDatabase writes the address that init was given by the environment to the operator's settings, unless they have one;

@@ -5,7 +5,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -40,8 +42,12 @@ func (s *service) campaigns(ctx context.Context) (httpapi.Campaigns, error) {
 				return httpapi.Campaigns{}, ui.WithHint(fmt.Errorf("campaign_output: %w", err), "name a folder that the service may make or write to, or s3://…, in %s", configName)
 			}
 		}
-		if err := depot.Probe(ctx, to, depot.Options{Mode: 0o600}); err != nil {
+		err := depot.Probe(ctx, to, depot.Options{Mode: 0o600})
+		if err != nil && (ctx.Err() != nil || !passes(err)) {
 			return httpapi.Campaigns{}, deliveryTrouble(to, fmt.Errorf("campaign_output: %w", err))
+		}
+		if err != nil {
+			s.log.Warn("campaign_output can't take files now: files of campaigns wait until it can", "error", err.Error())
 		}
 	}
 	return httpapi.Campaigns{Destination: to, Freeze: s.op.freezeThemes(""),
@@ -49,6 +55,17 @@ func (s *service) campaigns(ctx context.Context) (httpapi.Campaigns, error) {
 		Stopped: func(ctx context.Context, id string, running bool) error {
 			return withdrawCampaign(ctx, s.op, id, running)
 		}}, nil
+}
+
+// passes says that a place for files may work later as it is set: a server that is away, a disk that is full. Counters are answered
+// meanwhile. The others are of the setting, the keys or the rights.
+func passes(err error) bool {
+	for _, e := range []error{depot.ErrTarget, depot.ErrCredentials, depot.ErrBucket, fs.ErrPermission, fs.ErrNotExist} {
+		if errors.Is(err, e) {
+			return false
+		}
+	}
+	return true
 }
 
 // work works campaigns off until ctx ends; done lets it return, as no part of the service ends by itself.

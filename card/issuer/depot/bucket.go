@@ -103,16 +103,23 @@ func (b *Bucket) Put(ctx context.Context, name string, data []byte) (bool, error
 }
 
 func (b *Bucket) put(ctx context.Context, name string, data []byte, condition func(*minio.PutObjectOptions)) error {
+	_, err := b.putVersion(ctx, name, data, condition)
+	return err
+}
+
+// putVersion also returns the version that was made, "" where none are kept.
+func (b *Bucket) putVersion(ctx context.Context, name string, data []byte, condition func(*minio.PutObjectOptions)) (string, error) {
 	o := minio.PutObjectOptions{UserMetadata: map[string]string{digestHeader: tagOf(data)}, ContentType: contentType(name),
 		SendContentMd5: true, DisableMultipart: true} // one request: whole or not there, and conditions hold
 	if b.cache != nil {
 		o.CacheControl = b.cache(name)
 	}
 	condition(&o)
-	if _, err := b.client.PutObject(ctx, b.name, b.prefix+name, bytes.NewReader(data), int64(len(data)), o); err != nil {
-		return b.trouble(ctx, name, err)
+	info, err := b.client.PutObject(ctx, b.name, b.prefix+name, bytes.NewReader(data), int64(len(data)), o)
+	if err != nil {
+		return "", b.trouble(ctx, name, err)
 	}
-	return nil
+	return info.VersionID, nil
 }
 
 // contentType never says text/html: counters refuse that.

@@ -12,8 +12,8 @@ import (
 )
 
 // Probe opens a target as Open does, and writes there what is gone afterwards: a folder, which is made when its parent is there, takes a
-// file, a bucket an object. For a bucket that lets nothing be deleted one object of a fixed name stays, however often it is asked; no
-// List names it.
+// file, a bucket an object. For a bucket that lets nothing be deleted one object of a fixed name stays, however often it is asked (a
+// version of it each time, where versions are kept); no List names it.
 //
 // Errors: those of Open. ErrCredentials is also the key that may read a bucket and not write there; fs.ErrPermission the folder that
 // can't be written.
@@ -50,14 +50,15 @@ const writeProbe = ".sceau-write-probe"
 
 // probe puts an object, as only that shows what a key may do: to answer and to list is what a key that may only read does too.
 func (b *Bucket) probe(ctx context.Context) error {
-	err := b.put(ctx, writeProbe, []byte("written to see whether files can be put here; it may be deleted\n"), func(*minio.PutObjectOptions) {})
+	version, err := b.putVersion(ctx, writeProbe, []byte("written to see whether files can be put here; it may be deleted\n"), func(*minio.PutObjectOptions) {})
 	if errors.Is(err, ErrCredentials) {
 		return fmt.Errorf("depot: this key may not write to bucket %s/%s; give it s3:PutObject there: %w", b.name, b.prefix, err)
 	}
 	if err != nil {
 		return fmt.Errorf("depot: bucket %s/%s can't be written: %w", b.name, b.prefix, err)
 	}
-	// A key needs no right to delete: without it the object stays, and is replaced next time.
-	_ = b.client.RemoveObject(ctx, b.name, b.prefix+writeProbe, minio.RemoveObjectOptions{})
+	// A key needs no right to delete: without it the object stays, and is replaced next time. Where versions are kept it is this one that
+	// goes: a mark of deletion would hide it, and be one object more each time.
+	_ = b.client.RemoveObject(ctx, b.name, b.prefix+writeProbe, minio.RemoveObjectOptions{VersionID: version})
 	return nil
 }

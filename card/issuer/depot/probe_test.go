@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,5 +100,27 @@ func TestProbeBucket(t *testing.T) {
 	}
 	if all, err := d.List(t.Context(), ""); err != nil || len(all) > 0 {
 		t.Errorf("listed %v, %v", all, err)
+	}
+}
+
+// TestProbeVersions: a bucket that keeps versions keeps none of the probe's: a plain delete would add a mark to what it hides, each time.
+func TestProbeVersions(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path+"?"+r.URL.RawQuery)
+		switch r.Method {
+		case http.MethodPut:
+			w.Header().Set("ETag", `"00"`)
+			w.Header().Set("x-amz-version-id", "v7")
+		case http.MethodDelete:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	defer server.Close()
+	if err := Probe(t.Context(), "s3://lists/print?endpoint="+server.URL, withKeys); err != nil {
+		t.Fatal(err)
+	}
+	if last := asked[len(asked)-1]; last != "DELETE /lists/print/"+writeProbe+"?versionId=v7" {
+		t.Errorf("%q", asked)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,22 @@ func age(t *testing.T, file string, by time.Duration) {
 	}
 }
 
+// drawnWell says that a folder has temporary files, all with numbers as most are. The others are never swept, and are removed here.
+func drawnWell(t *testing.T, folder string) bool {
+	t.Helper()
+	left, well := dots(t, folder), 0
+	for _, name := range left {
+		file := filepath.Join(folder, name)
+		info, err := os.Lstat(file)
+		if err == nil && abandoned(info, time.Now().Add(2*abandonedAfter)) {
+			well++
+		} else if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(left) > 0 && well == len(left)
+}
+
 const killedEnv = "SCEAU_DEPOT_TEST_WRITES"
 
 // TestKilledWriter: what a writer that was killed left is removed by the first file of a later one a day after, and not before.
@@ -68,7 +85,7 @@ func TestKilledWriter(t *testing.T) {
 	}
 	for _, name := range []string{"261122-k7qf/775670482/0000001-0000006.csv", "amc/775670482/status/" + hashed + ".12"} {
 		folder := t.TempDir()
-		for end := time.Now().Add(time.Minute); len(dots(t, folder)) == 0; {
+		for end := time.Now().Add(time.Minute); !drawnWell(t, folder); {
 			writer := exec.Command(os.Args[0], "-test.run=^TestKilledWriter$")
 			writer.Env = append(os.Environ(), killedEnv+"="+folder+"|"+name)
 			if err := writer.Start(); err != nil {
@@ -113,11 +130,13 @@ func TestSweep(t *testing.T) {
 		old  time.Duration
 		goes bool
 	}{
-		".0000001-0000006.csv" + number: {day, true}, ".manifest.jws" + number: {day, true}, ".1.root.json104602925438635": {day, true},
+		".0000001-0000006.csv" + number: {day, true}, ".manifest.jws" + number: {day, true}, ".1.root.json104602925438635131": {day, true},
 		"." + hashed + ".3.1-2" + number: {day, true}, ".new-ABCDEFGHIJKLMNOPQRSTUV2345": {day, true},
 		".1.snapshot.json" + number: {23 * time.Hour, false}, ".new-VUTSRQPONMLKJIHGFEDCBA2345": {0, false}, ".2.snapshot.json" + number: {-day, false},
 		".depot.lock": {day, false}, ".htaccess": {day, false}, ".DS_Store": {day, false}, ".notes20261122": {day, false}, ".notes" + number: {day, false},
-		".a.csv20261122153000": {day, false}, ".a.csv0" + number[1:]: {day, false}, ".nfs000000000012345600000042": {day, false}, ".a.csv.Xk3u2P": {day, false},
+		".a.csv20261122153000": {day, false}, ".a.csv20261122153000123": {day, false}, ".a.csv1795360000123456": {day, false}, // times to the millisecond, microsecond
+		".a.json" + strconv.FormatInt(time.Now().Add(-day).UnixNano(), 10): {day, false}, ".a.csv104602925438635": {day, false},
+		".a.csv0" + number[1:]: {day, false}, ".nfs000000000012345600000042": {day, false}, ".a.csv.Xk3u2P": {day, false},
 		".a.csv" + number + ".bak": {day, false}, ".new-ABCDEFGHIJKLMNOPQRSTUV234": {day, false}, ".new-" + number: {day, false},
 		"..a.csv" + number: {day, false}, ".csv" + number: {day, false}, "a.csv" + number: {day, false}, ".probe-1": {day, false},
 	} {

@@ -93,7 +93,7 @@ func (s *Server) campaignRoutes() {
 	order.Patience = dryPatience
 	add(s, huma.Operation{OperationID: "create-campaign", Method: http.MethodPost, Path: "/v1/campaigns", Summary: "Plan a campaign", DefaultStatus: http.StatusCreated,
 		Description: "The contracts are walked and every card to make gets its number; nothing is issued before the campaign is started. 202: planning goes on, look again. The same name and order again is the same campaign, and goes on with a planning that was cut short. While another campaign of an insurer and of the same days is not over, the order is refused: both would print every card; beside says that they don't, existing that they shall. An order without a card to make is refused with the causes; when that is known only after a 202, the campaign ends in the state empty and stays for a day, with its counts. With dry_run nothing is made: the answer is an estimate, which says too what the order would be refused for.",
-		Responses:   waiting[CampaignAnswer](s)},
+		Responses:   waiting[CampaignAnswer](s, "planning goes on: ask its location")},
 		order, func(ctx context.Context, who Principal, in *struct {
 			Keyed
 			Dry  bool `query:"dry_run" doc:"only say what it would come to"`
@@ -229,6 +229,9 @@ func (s *Server) createCampaign(ctx context.Context, who Principal, key string, 
 		e, err := s.o.Issuer.EstimateCampaign(ctx, acting(who), spec, nil)
 		if err != nil {
 			return nil, campaignFault(err)
+		}
+		if spec.Destination == "" {
+			e.Refusals = append(e.Refusals, errNoCampaigns)
 		}
 		out.Body.Estimate = campaignEstimate(e)
 		return out, nil

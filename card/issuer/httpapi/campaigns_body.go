@@ -126,9 +126,9 @@ type CampaignEstimate struct {
 
 // CampaignRefusal is the problem that an order would have for an answer.
 type CampaignRefusal struct {
-	Code   string `json:"code" enum:"campaign_exists,campaign_beside,campaign"`
+	Code   string `json:"code" enum:"campaign_exists,campaign_beside,campaign,no_destination"`
 	Title  string `json:"title"`
-	Detail string `json:"detail" doc:"the id of the other campaign, or the causes"`
+	Detail string `json:"detail" doc:"the id of the other campaign, or the causes; empty for no_destination"`
 }
 
 // CampaignEstimatePart is one insurer's part of an estimate.

@@ -179,6 +179,9 @@ func TestCampaignRefused(t *testing.T) {
 	o.problem(o.ask(a, "POST", "/v1/campaigns", `{"nom":"y"}`, "Idempotency-Key", ""), 400, "idempotency_key")
 	// No place is set: nothing is planned, an estimate is given.
 	o.open()
+	if e := o.want(200, a, "POST", "/v1/campaigns?dry_run=true", `{"name":"nowhere","existing":true}`)["estimate"].(map[string]any); !strings.Contains(fmt.Sprint(e["refusals"]), "code:no_destination") {
+		t.Errorf("%v", e)
+	}
 	if c := o.want(409, a, "POST", "/v1/campaigns", `{"name":"nowhere"}`); c["code"] != "no_destination" {
 		t.Errorf("%v", c)
 	}

@@ -97,8 +97,10 @@ func (s *Server) describeFile(method, pattern string, p Policy) {
 	d.AddOperation(op)
 }
 
-// waiting declares the answer 202, which has the same members as the usual one.
-func waiting[T any](s *Server) map[string]*huma.Response {
-	return map[string]*huma.Response{statusKey(http.StatusAccepted): {Description: "waits for another person's consent",
+const otherConsent = "waits for another person's consent"
+
+// waiting declares the answer 202, which has the same members as the usual one, and says what it means.
+func waiting[T any](s *Server, means string) map[string]*huma.Response {
+	return map[string]*huma.Response{statusKey(http.StatusAccepted): {Description: means,
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[T](s.api.OpenAPI().Components.Schemas)}}}}
 }

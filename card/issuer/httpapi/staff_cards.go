@@ -106,7 +106,7 @@ type cardOutput struct {
 
 func (s *Server) cardRoutes() {
 	add(s, huma.Operation{OperationID: "issue-cards", Method: http.MethodPost, Path: "/v1/cards", Summary: "Issue the cards that contracts lack", DefaultStatus: http.StatusCreated,
-		Description: "Nothing is issued twice; the answer lists the cards that stand. Above the day's limit of one person: 202 with an approval.", Responses: waiting[CardsMade](s)},
+		Description: "Nothing is issued twice; the answer lists the cards that stand. Above the day's limit of one person: 202 with an approval.", Responses: waiting[CardsMade](s, otherConsent)},
 		staffPolicy(64<<10, RoleIssue), func(ctx context.Context, who Principal, in *struct {
 			Keyed
 			Body struct {
@@ -125,7 +125,7 @@ func (s *Server) cardRoutes() {
 		})
 
 	add(s, huma.Operation{OperationID: "reprint-card", Method: http.MethodPost, Path: "/v1/cards/{card}/reprints", Summary: "Make a new card in place of one", DefaultStatus: http.StatusCreated,
-		Description: "The old card is replaced from the day on. Without the same Idempotency-Key, twice makes two. Above the day's limit of one person: 202 with an approval.", Responses: waiting[CardsMade](s)},
+		Description: "The old card is replaced from the day on. Without the same Idempotency-Key, twice makes two. Above the day's limit of one person: 202 with an approval.", Responses: waiting[CardsMade](s, otherConsent)},
 		staffPolicy(1<<10, RoleIssue), func(ctx context.Context, who Principal, in *struct {
 			Keyed
 			CardNumber

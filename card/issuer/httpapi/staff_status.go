@@ -88,7 +88,7 @@ var statusKinds = map[string]status.Kind{"revoke": status.Void, "suspend": statu
 func (s *Server) statusRoutes() {
 	add(s, huma.Operation{OperationID: "change-status", Method: http.MethodPost, Path: "/v1/status-changes", Summary: "Revoke, suspend or restore cards, from a day on",
 		Description: "All that is named is done, or nothing. Counters know online at once, offline after the next publication. Above the day's limit of one person: 202 with an approval.",
-		Responses:   waiting[StatusChanges](s)},
+		Responses:   waiting[StatusChanges](s, otherConsent)},
 		staffPolicy(256<<10, RoleRevoke), s.changeStatus)
 
 	add(s, huma.Operation{OperationID: "list-approvals", Method: http.MethodGet, Path: "/v1/approvals", Summary: "Requests for a second pair of eyes"},
