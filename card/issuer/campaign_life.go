@@ -327,8 +327,11 @@ func (s *Issuer) endCampaign(tx register.Tx, id string) (bool, error) {
 	return true, s.audit(tx, "campaign.done", map[string]any{"campaign": id, "insurers": len(c.Insurers), "cards": cards, "made": made})
 }
 
-// Rate is how many cards a second were done in the last minutes, 0 when nothing was.
+// Rate is how many cards a second were done in the last minutes, 0 when nothing was, and where nobody is to work.
 func (c *Campaign) Rate(now time.Time) float64 {
+	if c.State != CampaignStarted {
+		return 0
+	}
 	var rate float64
 	for _, p := range c.Parts {
 		if len(p.Beats) == 0 || now.Sub(p.Beats[len(p.Beats)-1].At) > 10*time.Minute {

@@ -35,7 +35,7 @@ func stillness(k *issuer.Campaign, held issuer.CampaignHeld, now time.Time) stri
 	case k.State != issuer.CampaignStarted:
 		return ""
 	case held.Idle():
-		return "no process is at work on it now"
+		return "no process is at work on it now: sceau campaign start goes on"
 	case held.Silent(now, k.Rate(now)):
 		return fmt.Sprintf("%s held by a process that does not answer; taken over at %s", piecesAre(held.Pieces), clockTime(held.Until))
 	}

@@ -23,7 +23,7 @@ func TestStillness(t *testing.T) {
 	}{
 		"at work":     {held(5 * time.Second), issuer.CampaignStarted, ""},
 		"dead":        {held(40 * time.Second), issuer.CampaignStarted, "2 shards are held by a process that does not answer; taken over at 09:01:20 UTC"},
-		"nobody":      {issuer.CampaignHeld{}, issuer.CampaignStarted, "no process is at work on it now"},
+		"nobody":      {issuer.CampaignHeld{}, issuer.CampaignStarted, "no process is at work on it now: sceau campaign start goes on"},
 		"not started": {issuer.CampaignHeld{}, issuer.CampaignPlanned, ""},
 	} {
 		k := &issuer.Campaign{ID: "261122-aaaa", State: c.state, Parts: []issuer.CampaignPart{{Insurer: "775670482", Cards: 3000, Shards: 3, Done: 1000,
@@ -43,6 +43,26 @@ func TestStillness(t *testing.T) {
 		var v struct{ Held *heldLine }
 		if err := json.Unmarshal(line.Bytes(), &v); err != nil || (v.Held != nil) != !c.held.Idle() || v.Held != nil && v.Held.Silent == moves {
 			t.Errorf("%s: %s, %v", name, line.String(), err)
+		}
+	}
+	unwritten := &issuer.Campaign{State: issuer.CampaignStarted, Parts: []issuer.CampaignPart{{Insurer: "775670482", Cards: 408, Done: 408, Made: 408, Shards: 1, DoneShards: 1, Files: 1}}}
+	written := *unwritten
+	written.Parts = []issuer.CampaignPart{{Insurer: "775670482", Cards: 408, Done: 408, Made: 408, Shards: 1, DoneShards: 1, Files: 1, DoneFiles: 1}}
+	cancelled, half := *unwritten, *unwritten
+	cancelled.State = issuer.CampaignCancelled
+	half.Parts = []issuer.CampaignPart{{Insurer: "775670482", Cards: 408, Done: 200, Made: 200, Shards: 2, DoneShards: 1, Files: 1}}
+	for name, c := range map[string]struct {
+		k    *issuer.Campaign
+		held issuer.CampaignHeld
+		want bool
+	}{
+		"nobody is at work": {unwritten, issuer.CampaignHeld{}, true}, "cancelled": {&cancelled, issuer.CampaignHeld{}, true},
+		"at work": {unwritten, held(time.Second), false}, "written": {&written, issuer.CampaignHeld{}, false}, "half done": {&half, issuer.CampaignHeld{}, false},
+	} {
+		var text bytes.Buffer
+		sayCampaign(&text, c.k, c.held, now)
+		if got := strings.Contains(text.String(), "all cards are signed; not written: 1 file"); got != c.want {
+			t.Errorf("%s: %s", name, text.String())
 		}
 	}
 	if got := campaignMoment(now); got != "2026-11-22 09:00 UTC" {

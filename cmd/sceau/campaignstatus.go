@@ -191,6 +191,7 @@ func sayCampaign(w io.Writer, k *issuer.Campaign, held issuer.CampaignHeld, now 
 	if still != "" {
 		fmt.Fprintln(w, still)
 	}
+	sayUnwritten(w, k, held)
 	if len(t.LeftOut) > 0 {
 		fmt.Fprintln(w, "left out when planned:")
 		sayCauses(w, "  ", t.LeftOut)
@@ -211,6 +212,20 @@ func sayCampaign(w io.Writer, k *issuer.Campaign, held issuer.CampaignHeld, now 
 		fmt.Fprintf(w, "  %-10s %10s of %s (%s), %d of %s%s\n", p.Insurer, thousands(p.Done), howMany(p.Cards, "card"), percent(p.Done, p.Cards),
 			p.DoneFiles, howMany(int64(p.Files), "file"), manifest)
 	}
+}
+
+// sayUnwritten says that cards are signed, and in no file: 100 % would hide it.
+func sayUnwritten(w io.Writer, k *issuer.Campaign, held issuer.CampaignHeld) {
+	t := k.Total()
+	missing := t.Files - t.DoneFiles
+	if missing == 0 || t.Done < t.Cards || k.State == issuer.CampaignStarted && !held.Idle() {
+		return
+	}
+	fmt.Fprintf(w, "all cards are signed; not written: %s", howMany(int64(missing), "file"))
+	if k.State.Over() {
+		fmt.Fprint(w, ": sceau campaign create --existing prints them")
+	}
+	fmt.Fprintln(w)
 }
 
 // sayGivenUp lists the shards that failed too often.

@@ -115,12 +115,13 @@ func (w *Worker) issuerAt(rate int) *issuer.Issuer {
 	return w.rated[rate]
 }
 
-func (w *Worker) claim(rate int) issuer.Claim {
+// claim asks for a piece of work in which so many cards are signed at a campaign's rate, 0 for as fast as can be.
+func (w *Worker) claim(cards, rate int) issuer.Claim {
 	c := issuer.Claim{Worker: w.Name, For: w.Lease}
 	if c.For == 0 {
 		c.For = issuer.DefaultLease
-		if rate > 0 { // which all shards in hand share
-			c.For += time.Duration(2*issuer.MaxShard*w.parallel()) * time.Second / time.Duration(rate)
+		if rate = w.issuerAt(rate).SignRate; rate > 0 { // which all shards in hand share
+			c.For += time.Duration(2*cards*w.parallel()) * time.Second / time.Duration(rate)
 		}
 	}
 	return c
@@ -154,8 +155,7 @@ func (w *Worker) do(ctx context.Context, campaign, insurer string, shard int) (P
 	if err != nil {
 		return fail(err)
 	}
-	rate := look.spec.SignRate
-	sh, err := w.Issuer.OpenShard(ctx, campaign, insurer, shard, w.claim(rate))
+	sh, err := w.Issuer.OpenShard(ctx, campaign, insurer, shard, w.claim(look.spec.ShardSize, look.spec.SignRate))
 	if err != nil {
 		return fail(err)
 	}
@@ -170,7 +170,7 @@ func (w *Worker) do(ctx context.Context, campaign, insurer string, shard int) (P
 			return p, nil
 		}
 	}
-	sealable, err := w.file(ctx, campaign, insurer, n, rate)
+	sealable, err := w.file(ctx, campaign, insurer, n)
 	if errors.Is(err, issuer.ErrIncomplete) {
 		return p, nil // its last shard draws it
 	}
@@ -178,7 +178,7 @@ func (w *Worker) do(ctx context.Context, campaign, insurer string, shard int) (P
 		return fail(err)
 	}
 	if sealable {
-		if err := w.seal(ctx, campaign, insurer, rate); err != nil {
+		if err := w.seal(ctx, campaign, insurer); err != nil {
 			return fail(err)
 		}
 	}

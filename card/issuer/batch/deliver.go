@@ -20,8 +20,8 @@ import (
 
 // file draws and delivers a file whose shards are all done. One that is done already is left alone. sealable says that its part
 // lacks only the manifest, or may.
-func (w *Worker) file(ctx context.Context, campaign, insurer string, n, rate int) (sealable bool, err error) {
-	f, err := w.Issuer.OpenFile(ctx, campaign, insurer, n, w.claim(rate))
+func (w *Worker) file(ctx context.Context, campaign, insurer string, n int) (sealable bool, err error) {
+	f, err := w.Issuer.OpenFile(ctx, campaign, insurer, n, w.claim(0, 0))
 	if err != nil {
 		return false, err
 	}
@@ -112,7 +112,7 @@ var ErrNotTheSame = errors.New("batch: made again, the file is not the same")
 // Redraw makes a finished file again from the register and writes it where it is missing or another: the same bytes, or ErrNotTheSame.
 func (w *Worker) Redraw(ctx context.Context, campaign, insurer string, n int) error {
 	w.begin()
-	f, err := w.Issuer.OpenFile(ctx, campaign, insurer, n, w.claim(0))
+	f, err := w.Issuer.OpenFile(ctx, campaign, insurer, n, w.claim(0, 0))
 	if err != nil {
 		return err
 	}
@@ -197,8 +197,8 @@ func outputsOf(asked []string) []string {
 }
 
 // seal ends a part whose files are all done: its manifest, sealed, then the register. Another worker's is left to it.
-func (w *Worker) seal(ctx context.Context, campaign, insurer string, rate int) error {
-	part, _, done, err := w.Issuer.OpenPart(ctx, campaign, insurer, w.claim(rate))
+func (w *Worker) seal(ctx context.Context, campaign, insurer string) error {
+	part, _, done, err := w.Issuer.OpenPart(ctx, campaign, insurer, w.claim(0, 0))
 	if errors.Is(err, issuer.ErrIncomplete) || errors.Is(err, issuer.ErrLeased) || err == nil && done {
 		return nil
 	}

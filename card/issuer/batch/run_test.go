@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sceau/card"
 	"sceau/card/issuer"
@@ -344,5 +345,26 @@ func TestFreezeTheme(t *testing.T) {
 	}
 	if b, err := FreezeTheme([]byte(`{}`), []byte("no picture")); !errors.Is(err, pdf.ErrTheme) || b != nil {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestClaim: a piece of work is a worker's for as long as its signatures take at the lower of two rates, twice over, and two minutes.
+func TestClaim(t *testing.T) {
+	for _, c := range []struct {
+		worker, campaign, cards int
+		want                    time.Duration
+	}{
+		{0, 0, 1000, 2 * time.Minute}, {0, 20, 50, 2*time.Minute + 10*time.Second}, {20, 0, 50, 2*time.Minute + 10*time.Second},
+		{20, 100, 50, 2*time.Minute + 10*time.Second}, {100, 20, 50, 2*time.Minute + 10*time.Second}, {0, 20, 0, 2 * time.Minute}, {0, 100, 1000, 2*time.Minute + 40*time.Second},
+	} {
+		w := &Worker{Issuer: &issuer.Issuer{SignRate: c.worker}, Parallel: 2}
+		w.begin()
+		if got := w.claim(c.cards, c.campaign).For; got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	own := &Worker{Issuer: &issuer.Issuer{SignRate: 1}, Lease: time.Second}
+	if got := own.claim(1000, 1).For; got != time.Second {
+		t.Errorf("a lease of its own: %v", got)
 	}
 }
