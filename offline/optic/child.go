@@ -25,6 +25,7 @@ func Child(stdin io.Reader, stdout io.Writer) int {
 	if err != nil {
 		return 2
 	}
+	in := hold(stdin, func() { os.Exit(6) })
 	ctx := context.Background()
 	s, err := load(ctx, o.Cache)
 	if err != nil {
@@ -33,13 +34,14 @@ func Child(stdin io.Reader, stdout io.Writer) int {
 	}
 	forget() // a start without a cache has just compiled megabytes
 	seal(o.Budget)
+	in.ready.Store(true)
 	if _, err := io.WriteString(stdout, readyLine); err != nil {
 		return 4
 	}
 	answer := &answerer{out: stdout}
 	// What was found in good pages must not be lost to a bad one behind them. The parent kills a child that is late with this too.
 	time.AfterFunc(o.Budget*9/10, func() { answer.give(ErrTimeout) })
-	file, err := io.ReadAll(io.LimitReader(stdin, MaxBytes+1))
+	file, err := io.ReadAll(io.LimitReader(in, MaxBytes+1))
 	switch {
 	case err != nil:
 		return 5
