@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// keptWays is how many packs of each length are kept, as far as packReach goes: a counter that is d publications behind finds one that begins less than an eighth of d before
-	// what it holds, and leaves out what it has.
+	// keptWays is how many packs of each length are kept, as far as packReach goes: a counter that is d publications behind finds one that
+	// begins less than an eighth of d before what it holds, and leaves out what it has.
 	keptWays = 16
 	// longestWay is the length of the longest, in publications.
 	longestWay = 512
 	// packReach is how many publications back ways end: six weeks, hourly.
 	packReach = 1024
 	// keptPacked bounds all packs of changes that are kept, in bytes: every mirror and every backup holds them. Hourly, a country fills it in six
-	// weeks; daily it holds ways of eight days, 16 weeks back.
+	// weeks; daily it holds ways of eight days, 18 weeks back.
 	keptPacked = 32 << 20
 )
 
