@@ -66,8 +66,7 @@ func besides(tx register.Tx, a *asked) ([]CampaignBeside, error) {
 // by asking which campaigns others have.
 func known(tx register.Tx, tenant, id string) error {
 	_, c, err := campaign(tx, id)
-	switch {
-	case errors.Is(err, ErrUnknownCampaign) || err == nil && tenant != "" && !slices.Contains(c.Insurers, tenant):
+	if errors.Is(err, ErrUnknownCampaign) || err == nil && tenant != "" && !slices.Contains(c.Insurers, tenant) {
 		return fmt.Errorf("%w: %.40q", ErrUnknownBeside, id)
 	}
 	return err

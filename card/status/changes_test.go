@@ -16,14 +16,20 @@ import (
 	"sceau/rights"
 )
 
+// drawRevisions returns a page, empty at first, after each publication.
+func drawRevisions(t *rapid.T) []*Page {
+	page := New(testIssuer, 2)
+	revisions := []*Page{page}
+	for _, es := range drawHistory(t) {
+		page, _ = page.Append(es)
+		revisions = append(revisions, page)
+	}
+	return revisions
+}
+
 func TestDiffApply(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		page := New(testIssuer, 2)
-		revisions := []*Page{page}
-		for _, es := range drawHistory(t) {
-			page, _ = page.Append(es)
-			revisions = append(revisions, page)
-		}
+		revisions := drawRevisions(t)
 		for i, old := range revisions {
 			for _, next := range revisions[i+1:] {
 				c, err := Diff(old, next)
@@ -65,12 +71,7 @@ func TestDiffApply(t *testing.T) {
 func TestThen(t *testing.T) {
 	past := 0
 	rapid.Check(t, func(t *rapid.T) {
-		page := New(testIssuer, 2)
-		revisions := []*Page{page}
-		for _, es := range drawHistory(t) {
-			page, _ = page.Append(es)
-			revisions = append(revisions, page)
-		}
+		revisions := drawRevisions(t)
 		diff := func(i, j int) *Changes {
 			c, err := Diff(revisions[i], revisions[j])
 			if err != nil {

@@ -331,7 +331,7 @@ func (w *Worker) over(ctx context.Context, campaign string) (bool, error) {
 		return false, err
 	}
 	switch c.State {
-	case issuer.CampaignDone:
+	case issuer.CampaignDone, issuer.CampaignEmpty:
 		return true, nil
 	case issuer.CampaignCancelled:
 		return true, fmt.Errorf("batch: campaign %s: %w", campaign, issuer.ErrCancelled)

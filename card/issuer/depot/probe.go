@@ -45,7 +45,7 @@ func (f *Folder) probe() error {
 }
 
 // writeProbe is the object that shows that a bucket can be written. Its name begins with a dot: for whoever lists the bucket it is no
-// file of the depot. It is one for ever: what can't be deleted is not to become more.
+// file of the depot. It is always the same: what can't be deleted is replaced.
 const writeProbe = ".sceau-write-probe"
 
 // probe puts an object, as only that shows what a key may do: to answer and to list is what a key that may only read does too.
